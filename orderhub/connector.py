@@ -1,0 +1,186 @@
+"""The contract between the hub and a connector. A connector author imports this, ``orderhub.errors``,
+``orderhub.documents`` and ``orderhub.testing``, and nothing else of the hub.
+
+A connector is a folder ``connectors/<name>/`` with ``manifest.yaml`` (readable without importing a driver),
+``connector.py`` and ``README.md``. Constructors do no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Flag, StrEnum, auto
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+import msgspec
+import pydantic
+
+from orderhub.documents import Document
+
+#: An opaque JSON value that only the connector understands; ``None`` means from the beginning.
+Bookmark = dict[str, Any] | None
+
+
+class Capability(Flag):
+    """What a connector can do. The contract test asks only for what is declared."""
+
+    PULL = auto()
+    INCREMENTAL = auto()
+    LOAD = auto()
+    UPSERT = auto()
+    FIND = auto()
+    REPLY = auto()
+
+
+class ConnectorSettings(pydantic.BaseModel):
+    """Settings of one use of a connector, as a flow's YAML gives them. Unknown keys are refused; secrets are never
+    here but behind the credentials port."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection's name resolves to. ``repr`` never shows the secret."""
+
+    url: str
+    user: str | None = None
+    secret: str | None = None
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Credentials(url={self.url!r}, user={self.user!r}, secret={'***' if self.secret else None})"
+
+
+@runtime_checkable
+class Ports(Protocol):
+    """What the hub hands to a connector, so that it needs neither Airflow nor the hub's settings."""
+
+    def credentials(self, connection: str) -> Credentials:
+        """Look up a connection; raises ``ConnectorRefused`` when there is none of that name."""
+
+    def complete(self, data: bytes, *, name: str) -> bool:
+        """Whether the bytes end as their format says they must (an EDI envelope that is closed, a root element)."""
+
+    def resource(self, kind: str) -> Any:
+        """A resource of the hub by kind, for built-in connectors: ``warehouse`` is its SQLAlchemy engine, ``data``
+        its data folder. Raises ``ConnectorRefused`` for an unknown kind."""
+
+
+class Interchange(msgspec.Struct, kw_only=True):
+    """One thing pulled: a file, a message of a queue, a page of rows.
+
+    ``name`` is the name as the other side gave it (for people; never used as a path by the hub). ``arrival`` tells this
+    arrival from any other on the stream (path, size and change time of a file; offset of a queue), so that the same
+    arrival seen again after a crash is known, while the same bytes sent twice are two arrivals. ``data`` is None when
+    the thing cannot be used at all; then ``problem`` says why and the hub records a refused interchange. ``bookmark``
+    is where a later pull goes on. ``handle`` is the connector's own, for ``settle``.
+    """
+
+    name: str
+    arrival: str
+    data: bytes | None
+    bookmark: Bookmark = None
+    media_type: str | None = None
+    problem: str | None = None
+    attributes: dict[str, str] = {}
+    handle: dict[str, Any] = {}
+
+
+class Settlement(StrEnum):
+    """What became of an interchange, as told to ``settle``. ``refused`` means that nothing in it could be used; it is
+    kept in the archive in either case."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class OutcomeState(StrEnum):
+    """``written``: the effect is there now by this call. ``unchanged``: it was there before. ``rejected``: the target
+    will never take it, ``reason`` says why. ``unclear``: it may or may not be there; ``find`` must be asked."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    UNCLEAR = "unclear"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a target did with one document.
+
+    ``reference`` is the target's own name for it, for people (``PO-00017``); ``version`` the version it got where the
+    target counts them; ``code`` and ``reason`` say why it was rejected; ``field`` is the canonical path of the value
+    that the target refused (``lines[2].item.gtin``).
+    """
+
+    key: str
+    state: OutcomeState
+    reference: str | None = None
+    version: int | None = None
+    code: str | None = None
+    reason: str | None = None
+    field: str | None = None
+
+
+class LoadItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One document to load. ``key`` is the idempotency key, the same on every attempt. ``identity`` is the same for
+    all revisions and versions of one business document. ``source`` is the ledger id of the document; ``load`` the id
+    of the load attempt; ``company`` whose it is."""
+
+    key: str
+    identity: str
+    document: Document
+    company: str
+    source: int
+    load: int
+    test: bool = False
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``check``: one sentence that says what is wrong, or what was reached."""
+
+    ok: bool
+    sentence: str
+
+
+SettingsT = TypeVar("SettingsT", bound=ConnectorSettings)
+
+
+class Connector(Generic[SettingsT]):
+    """Base of all connectors. Override what ``capabilities`` declares.
+
+    ``load`` returns one outcome per key, in the order given. It raises ``ConnectorUnavailable`` only when nothing of
+    the call had an effect; when some of it may have had one, the keys concerned are ``unclear``.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capability]
+    settings_type: ClassVar[type[ConnectorSettings]]
+
+    def __init__(self, settings: SettingsT, ports: Ports) -> None:
+        self.settings = settings
+        self.ports = ports
+
+    def check(self) -> Health:
+        """Cheap and read-only: can it be reached, may we do what the settings ask for?"""
+        raise NotImplementedError
+
+    def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
+        """Yield what arrived after ``since``, oldest first, one at a time, never all in memory."""
+        raise NotImplementedError
+
+    def settle(self, interchange: Interchange, settlement: Settlement) -> None:
+        """Called after the ledger committed. Must be repeatable: a crash in between means a second call."""
+        raise NotImplementedError
+
+    def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
+        """Bring every item into the target once in effect."""
+        raise NotImplementedError
+
+    def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
+        """What the target has under these idempotency keys (state ``unchanged``); keys it does not have are absent."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back connections. Safe to call twice."""
+
+
+ConnectorFactory = Callable[[Mapping[str, Any], Ports], Connector[Any]]

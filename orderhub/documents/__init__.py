@@ -1,0 +1,24 @@
+"""Canonical documents: the one model that every source is translated into and every target is fed from."""
+
+from orderhub.documents.item import Item
+from orderhub.documents.order import Line, PurchaseOrder
+from orderhub.documents.party import Address, Contact, Party
+from orderhub.documents.registry import DOCUMENT_TYPES, Document, document_type
+from orderhub.documents.serialise import canonical_bytes, content_hash, from_canonical
+from orderhub.documents.supplier import Supplier
+
+__all__ = [
+    "DOCUMENT_TYPES",
+    "Address",
+    "Contact",
+    "Document",
+    "Item",
+    "Line",
+    "Party",
+    "PurchaseOrder",
+    "Supplier",
+    "canonical_bytes",
+    "content_hash",
+    "document_type",
+    "from_canonical",
+]
