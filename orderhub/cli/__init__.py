@@ -1,0 +1,1 @@
+"""The ``orderhub`` command. Command modules import what they need inside their functions: starting must stay cheap."""
