@@ -1,0 +1,300 @@
+"""YAML files that people write (flows, agreements): read with the line and column of every key and value.
+
+YAML 1.2: ``yes``, ``on`` and ``0777`` are text, not truth and octal. Only what such a file needs is accepted: no tags,
+no anchors, no duplicate keys. Every error is a ``ConfigError`` at its line and column.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from orderhub.errors import ConfigError
+from orderhub.findings import Place
+
+#: A flow or an agreement is a page of text; anything larger is a mistake (a data file in the wrong folder).
+MAX_BYTES = 256 * 1024
+
+_KIND = {
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "null": "nothing",
+    "float": "a number",
+}
+
+
+def _scalar(node: ScalarNode) -> str | int | float | bool | None:
+    kind = str(node.tag).rpartition(":")[2]
+    text = str(node.value)
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "null":
+        return None
+    if kind == "int":
+        return int(text.replace("_", ""), 0)
+    if kind == "float":
+        return float(text.replace("_", ""))
+    return text
+
+
+class Section:
+    """A YAML mapping with the places of its keys. Every key must be asked for; ``done`` refuses the others."""
+
+    def __init__(self, node: MappingNode, file: str, path: str = "") -> None:
+        self._file = file
+        self._path = path
+        self._node = node
+        self._asked: set[str] = set()
+        self._keys: dict[str, Node] = {}
+        self._values: dict[str, Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise ConfigError(
+                    "A key must be plain text.", todo="Write key: value.", place=_place(key, file)
+                )
+            name = str(key.value)
+            if name in self._keys:
+                raise ConfigError(
+                    f"The key {name!r} stands here twice.",
+                    todo="Remove one of the two.",
+                    place=_place(key, file),
+                )
+            self._keys[name] = key
+            self._values[name] = value
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def keys(self) -> list[str]:
+        """The keys in the order of the file."""
+        return list(self._keys)
+
+    def place(self, key: str | None = None) -> Place:
+        """Where the value of a key stands; the start of the section when there is no such key."""
+        node = self._values.get(key, self._node) if key is not None else self._node
+        return _place(node, self._file, self._name(key))
+
+    def fail(self, key: str | None, what: str, todo: str) -> NoReturn:
+        """Refuse the file at this key."""
+        raise ConfigError(what, todo=todo, place=self.place(key))
+
+    def text(self, key: str) -> str:
+        """A mandatory, non-empty text."""
+        found = self.optional_text(key)
+        if found is None:
+            self.fail(key, f"{self._name(key)} is missing.", f"Add `{key}: …` here.")
+        return found
+
+    def optional_text(self, key: str) -> str | None:
+        """A text or None."""
+        value = self._value(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self._wrong(key, "text", value)
+        if not value.strip():
+            self.fail(key, f"{self._name(key)} is empty.", "Give a value or remove the key.")
+        return value
+
+    def choice(self, key: str, options: Sequence[str], default: str | None = None) -> str:
+        """One of several words."""
+        value = self.optional_text(key)
+        if value is None:
+            if default is None:
+                self.fail(key, f"{self._name(key)} is missing.", f"Write one of: {', '.join(options)}.")
+            return default
+        if value not in options:
+            self.fail(key, f"{self._name(key)} is {value!r}.", f"Write one of: {', '.join(options)}.")
+        return value
+
+    def integer(
+        self, key: str, default: int | None = None, *, least: int = 0, most: int | None = None
+    ) -> int | None:
+        """A whole number within bounds."""
+        value = self._value(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
+            self._wrong(key, "int", value)
+        if value < least or (most is not None and value > most):
+            bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
+            self.fail(key, f"{self._name(key)} is {value}.", f"It must be {bounds}.")
+        return value
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """True or false."""
+        value = self._value(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self._wrong(key, "bool", value)
+        return value
+
+    def section(self, key: str) -> Section | None:
+        """A mapping below this key, or None."""
+        self._asked.add(key)
+        node = self._values.get(key)
+        if node is None or _is_null(node):
+            return None
+        if not isinstance(node, MappingNode):
+            self.fail(key, f"{self._name(key)} must be a mapping.", f"Write `{key}: {{…}}` or indented keys.")
+        return Section(node, self._file, self._name(key))
+
+    def need(self, key: str) -> Section:
+        """A mandatory mapping below this key."""
+        found = self.section(key)
+        if found is None:
+            self.fail(key, f"{self._name(key)} is missing.", f"Add `{key}: {{…}}` here.")
+        return found
+
+    def sections(self, key: str) -> list[Section]:
+        """A list of mappings; empty when absent."""
+        self._asked.add(key)
+        node = self._values.get(key)
+        if node is None or _is_null(node):
+            return []
+        if not isinstance(node, SequenceNode):
+            self.fail(key, f"{self._name(key)} must be a list.", "Write each entry on a line with a dash.")
+        found = []
+        for index, entry in enumerate(node.value):
+            if not isinstance(entry, MappingNode):
+                raise ConfigError(
+                    f"{self._name(key)}[{index}] must be a mapping.",
+                    todo="Write `- {key: value}`.",
+                    place=_place(entry, self._file),
+                )
+            found.append(Section(entry, self._file, f"{self._name(key)}[{index}]"))
+        return found
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, or one text; empty when absent."""
+        self._asked.add(key)
+        node = self._values.get(key)
+        if node is None or _is_null(node):
+            return []
+        entries = node.value if isinstance(node, SequenceNode) else [node]
+        found: list[str] = []
+        for entry in entries:
+            value = _scalar(entry) if isinstance(entry, ScalarNode) else None
+            if not isinstance(value, str) or not value:
+                raise ConfigError(
+                    f"{self._name(key)} must be a list of texts.",
+                    todo="Put numbers in quotes, so that leading zeros stay.",
+                    place=_place(entry, self._file),
+                )
+            found.append(value)
+        return found
+
+    def plain(self, key: str) -> dict[str, Any]:
+        """A mapping below this key as plain values, for something that checks it itself (connector settings)."""
+        below = self.section(key)
+        if below is None:
+            return {}
+        plain = _plain(below._node, self._file)
+        return plain if isinstance(plain, dict) else {}
+
+    def done(self) -> None:
+        """Refuse keys that nobody asked for, with the nearest known one."""
+        for key, node in self._keys.items():
+            if key not in self._asked:
+                near = difflib.get_close_matches(key, self._asked, n=1)
+                hint = (
+                    f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(self._asked))}."
+                )
+                raise ConfigError(
+                    f"The key {self._name(key)!r} is not known.", todo=hint, place=_place(node, self._file)
+                )
+
+    def _name(self, key: str | None) -> str:
+        return ".".join(part for part in (self._path, key) if part)
+
+    def _value(self, key: str) -> str | int | float | bool | None:
+        self._asked.add(key)
+        node = self._values.get(key)
+        if node is None:
+            return None
+        if not isinstance(node, ScalarNode):
+            self.fail(key, f"{self._name(key)} must be a single value.", f"Write `{key}: value`.")
+        return _scalar(node)
+
+    def _wrong(self, key: str, wanted: str, value: object) -> NoReturn:
+        hint = "Put it in quotes." if wanted == "text" else "Write it without quotes."
+        self.fail(key, f"{self._name(key)} must be {_KIND.get(wanted, wanted)}, it is {value!r}.", hint)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and _scalar(node) is None
+
+
+def _plain(node: Node, file: str) -> Any:
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if isinstance(node, SequenceNode):
+        return [_plain(entry, file) for entry in node.value]
+    if not isinstance(node, MappingNode):
+        raise ConfigError(
+            "This YAML is not supported here.", todo="Use plain values.", place=_place(node, file)
+        )
+    section = Section(node, file)
+    return {key: _plain(value, file) for key, value in section._values.items()}
+
+
+def _place(node: Node, file: str, path: str | None = None) -> Place:
+    mark = node.start_mark
+    return Place(file=file, line=mark.line + 1, column=mark.column + 1, path=path or None)
+
+
+def read_config(path: Path) -> Section:
+    """The top mapping of a YAML file.
+
+    :raises ConfigError: when the file cannot be read, is not UTF-8 or not YAML, or its top is not a mapping.
+    """
+    file = path.name
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The file cannot be read: {error.strerror}.",
+            todo="Check its name and rights.",
+            place=Place(file=file),
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(
+            f"The file has {len(raw)} bytes.", todo=f"At most {MAX_BYTES} are read.", place=Place(file=file)
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"The file is not UTF-8 at byte {error.start}.",
+            todo="Save it as UTF-8.",
+            place=Place(file=file, offset=error.start),
+        ) from error
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise ConfigError(
+            f"This is not YAML: {error.problem}.",
+            todo="Check indentation, quotes and brackets.",
+            place=Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else Place(file=file),
+        ) from error
+    except (YAMLError, RecursionError) as error:
+        raise ConfigError(
+            f"This is not YAML: {error}.", todo="Check its characters and nesting.", place=Place(file=file)
+        ) from error
+    if node is None:
+        raise ConfigError("The file is empty.", todo="Fill it or remove it.", place=Place(file=file))
+    if not isinstance(node, MappingNode):
+        raise ConfigError(
+            "The file's top must be a mapping.", todo="Write `key: value` lines.", place=_place(node, file)
+        )
+    return Section(node, file)

@@ -1,0 +1,1 @@
+"""Trading partner agreements: who sends, under which identifiers, and what happens with what they send."""

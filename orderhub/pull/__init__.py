@@ -1,0 +1,5 @@
+"""Pull: a connector yields raw interchanges; the hub archives, records and settles them."""
+
+from orderhub.pull.stage import pull
+
+__all__ = ["pull"]
