@@ -7,9 +7,9 @@ no anchors, no duplicate keys. Every error is a ``ConfigError`` at its line and 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -17,6 +17,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from orderhub.errors import ConfigError
 from orderhub.findings import Place
+
+T = TypeVar("T")
 
 #: A flow or an agreement is a page of text; anything larger is a mistake (a data file in the wrong folder).
 MAX_BYTES = 256 * 1024
@@ -298,3 +300,67 @@ def read_config(path: Path) -> Section:
             "The file's top must be a mapping.", todo="Write `key: value` lines.", place=_place(node, file)
         )
     return Section(node, file)
+
+
+class ConfigFolder(Generic[T]):
+    """The YAML files of a folder, each parsed by one function. A file that changed is read again when asked; a broken
+    file is kept as its error and hides only itself.
+
+    ``noun`` and ``nouns`` are for error texts (``flow``, ``flows``).
+    """
+
+    def __init__(self, folder: Path, parse: Callable[[Path], T], *, noun: str) -> None:
+        self.folder = folder
+        self._parse = parse
+        self._noun = noun
+        self._read: dict[Path, tuple[tuple[int, int], T | ConfigError]] = {}
+
+    def usable(self) -> list[T]:
+        """What could be parsed, by file name."""
+        self._refresh()
+        return [entry for _, (_, entry) in sorted(self._read.items()) if not isinstance(entry, ConfigError)]
+
+    def broken(self) -> list[ConfigError]:
+        """What is wrong with the others, by file name."""
+        self._refresh()
+        return [entry for _, (_, entry) in sorted(self._read.items()) if isinstance(entry, ConfigError)]
+
+    def get(self, name: str) -> T:
+        """What ``<name>.yaml`` defines. The name is looked up among the files that are there, never made into a path.
+
+        :raises ConfigError: when the file is wrong (that error), or when there is none.
+        """
+        self._refresh()
+        for path, (_, entry) in self._read.items():
+            if path.stem == name:
+                if isinstance(entry, ConfigError):
+                    raise entry
+                return entry
+        known = ", ".join(sorted(path.stem for path in self._read)) or "none"
+        raise ConfigError(
+            f"There is no {self._noun} {name!r}.",
+            todo=f"Known: {known}. They stand in the folder {self.folder.name}/.",
+            place=Place(file=self.folder.name),
+        )
+
+    def _refresh(self) -> None:
+        present: set[Path] = set()
+        if self.folder.is_dir():
+            for path in sorted(self.folder.glob("*.yaml")):
+                try:
+                    status = path.stat()
+                except OSError:
+                    continue  # removed between listing and looking
+                present.add(path)
+                stamp = (status.st_mtime_ns, status.st_size)
+                known = self._read.get(path)
+                if known is None or known[0] != stamp:
+                    self._read[path] = (stamp, self._attempt(path))
+        for path in [path for path in self._read if path not in present]:
+            del self._read[path]
+
+    def _attempt(self, path: Path) -> T | ConfigError:
+        try:
+            return self._parse(path)
+        except ConfigError as error:
+            return error
