@@ -1,0 +1,64 @@
+"""Becomes one of the hub's programs: takes its command and environment out of what the supervisor was given, drops
+root's rights where the program asks for it, ties the program's life to the supervisor's, and execs.
+
+Run as a file by ``python -I -S``, so that it costs a few milliseconds: standard library only, no import of the hub.
+Secrets reach the programs this way in memory; no configuration file holds them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+
+#: Holds ``{name: {command, env, user, stdin, folder, stop_signal}}`` in the supervisor's environment.
+VARIABLE = "ORDERHUB__PROGRAMS"
+_PR_SET_PDEATHSIG = 1
+
+
+def _drop_rights(user: str) -> None:
+    import pwd
+
+    entry = pwd.getpwnam(user)
+    os.setgroups([])
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+def _die_with_parent(stop_signal: int, parent: int) -> None:
+    """Linux only; elsewhere the supervisor's own watch on the front process and the next start's sweep serve."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0)
+    if os.getppid() != parent:
+        # it died before the line above
+        sys.exit(1)
+
+
+def _feed(text: str) -> None:
+    """Make ``text`` the standard input; it fits a pipe's buffer (64 KiB)."""
+    reader, writer = os.pipe()
+    os.write(writer, text.encode())
+    os.close(writer)
+    os.dup2(reader, 0)
+    os.close(reader)
+
+
+def main(name: str) -> None:
+    """Exec the program ``name``; does not return."""
+    parent = os.getppid()
+    program = json.loads(os.environ[VARIABLE])[name]
+    os.chdir(program["folder"])
+    if program["stdin"] is not None:
+        _feed(program["stdin"])
+    if program["user"] is not None:
+        _drop_rights(program["user"])
+    _die_with_parent(getattr(signal, f"SIG{program['stop_signal']}"), parent)
+    command = program["command"]
+    os.execvpe(command[0], command, program["env"])  # noqa: S606 - the command is the hub's own, never a partner's
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

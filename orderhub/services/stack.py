@@ -1,0 +1,347 @@
+"""Starts the parts in the right order, the independent ones at the same time; waits until they are healthy; stops all.
+
+postgres ── ledger-migrate ────────────────────────────────┐
+   │ └───── airflow-migrate ── four Airflow parts ──────────┼── intake
+   └─ erp-init (after erp-install) ── erp ── erp-setup ─────┘
+valkey ─────────────────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+import psycopg
+from psycopg import sql
+
+from orderhub.errors import ServiceError
+from orderhub.services import airflow_parts, catalogue, leftovers, postgres, secret_store, valkey
+from orderhub.services import endpoints as addresses
+from orderhub.services import folder as data_folders
+from orderhub.services import ports as free_ports
+from orderhub.services.control import Supervisor
+from orderhub.services.settings import Settings
+from orderhub.services.tryton import health as erp_health
+from orderhub.services.tryton import install as erp_install
+
+#: What can be started; ``postgres`` and ``valkey`` are left out by themselves when their URLs are set.
+PARTS = frozenset({"postgres", "valkey", "erp", "airflow", "intake"})
+_HEALTH_SECONDS = 180.0
+
+
+class Reporter(Protocol):
+    """Is told how far the start is."""
+
+    def begin(self, step: str) -> None: ...
+
+    def done(self, step: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class Silent:
+    """A reporter for tests and scripts."""
+
+    def begin(self, step: str) -> None:
+        return
+
+    def done(self, step: str) -> None:
+        return
+
+    def note(self, text: str) -> None:
+        return
+
+
+class Stack:
+    """The hub's parts for one data folder. ``with Stack(settings) as stack:`` starts and stops them.
+
+    :param parts: which to start; what they need comes with them.
+    """
+
+    def __init__(
+        self, settings: Settings, *, parts: frozenset[str] = PARTS, report: Reporter | None = None
+    ) -> None:
+        self.settings = settings
+        self.parts = parts
+        self._report = report or Silent()
+        self._lock: IO[str] | None = None
+        self._supervisor: Supervisor | None = None
+        self._endpoints: addresses.Endpoints | None = None
+        self._ports = addresses.Ports()
+        self._secrets: secret_store.Secrets | None = None
+        self.folder = data_folders.choose(settings)
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoints(self) -> addresses.Endpoints:
+        """Addresses of the running parts."""
+        if self._endpoints is None:
+            raise RuntimeError("the stack has not been started")
+        return self._endpoints
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The supervisor, to look at, restart or halt single programs."""
+        if self._supervisor is None:
+            raise RuntimeError("the stack has not been started")
+        return self._supervisor
+
+    def start(self) -> addresses.Endpoints:
+        """Start the parts and wait until all are healthy.
+
+        :raises ServiceError: something is missing, taken or failed; everything that was started is stopped again.
+        """
+        settings = self.settings
+        self.folder = data_folders.prepare(settings)
+        self._take_lock()
+        try:
+            if ended := leftovers.sweep(self.folder.path):
+                self._report.note(f"Ended {ended} processes that an earlier start had left behind.")
+            held = self._secrets = secret_store.ensure(self.folder.path)
+            self._ports = ports = self._choose_ports()
+            self._endpoints = addresses.build(settings, self.folder, held, ports)
+            programs = catalogue.build(settings, self.folder, held, ports, self._endpoints)
+            self._endpoints.inbox_folder.mkdir(parents=True, exist_ok=True)
+            if ports.airflow:
+                airflow_parts.write_passwords(self.folder, self._endpoints)
+            addresses.write_ports(self.folder.run, ports)
+            environment = dict(os.environ) | {leftovers.MARK: str(self.folder.path.resolve())}
+            self._supervisor = Supervisor(self.folder, programs, environment)
+            self._start_parts()
+        except BaseException:
+            self.stop()
+            raise
+        return self._endpoints
+
+    def stop(self) -> None:
+        """Stop everything; returns when nothing is left. May be called twice."""
+        supervisor, self._supervisor = self._supervisor, None
+        try:
+            if supervisor is not None:
+                supervisor.stop()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    def check_programs(self) -> list[str]:
+        """Names of programs that were kept running and have given up; empty when all is well.
+
+        :raises ServiceError: the supervisor itself is gone.
+        """
+        if not self.supervisor.alive():
+            raise ServiceError("The supervisor has ended.", todo=f"Read {self.folder.logs}/supervisor.log.")
+        return [
+            name for name, (state, _) in self.supervisor.states().items() if state in ("FATAL", "UNKNOWN")
+        ]
+
+    def _take_lock(self) -> None:
+        file = (self.folder.run / "lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise ServiceError(
+                f"The hub already runs with the data folder {self.folder.path} (process {holder}).",
+                todo="Use it, or stop it with Ctrl-C there.",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._lock = file
+
+    def _choose_ports(self) -> addresses.Ports:
+        settings, wanted = self.settings, self.parts
+        before = addresses.read_ports(self.folder.run) or addresses.Ports()
+        erp = "erp" in wanted and not settings.erp_url
+        airflow = "airflow" in wanted and not settings.airflow_url
+        needs_database = not settings.database_url or (airflow and not settings.airflow_database_url)
+        needs_database = needs_database or (erp and not settings.erp_database_url)
+
+        def port(needed: bool, last: int, what: str, set_port: int | None = None, name: str = "") -> int:
+            if not needed:
+                return 0
+            return free_ports.pick(wanted=set_port, usual=last or None, what=what, setting=name)
+
+        return addresses.Ports(
+            postgres=port(needs_database, before.postgres, "PostgreSQL"),
+            valkey=port("valkey" in wanted and not settings.valkey_url, before.valkey, "Valkey"),
+            erp=port(erp, before.erp, "the ERP", settings.erp_port, "ORDERHUB_ERP_PORT"),
+            airflow=free_ports.pick(
+                wanted=settings.airflow_port,
+                usual=8080,
+                host=settings.airflow_host,
+                what="Airflow",
+                setting="ORDERHUB_AIRFLOW_PORT",
+            )
+            if airflow
+            else 0,
+        )
+
+    def _start_parts(self) -> None:
+        with ThreadPoolExecutor(max_workers=6, thread_name_prefix="start") as pool:
+            try:
+                install = pool.submit(self._install_erp)
+                cache = pool.submit(self._start_valkey)
+                self._start_postgres()
+                branches: list[Future[None]] = [
+                    install,
+                    cache,
+                    pool.submit(self._migrate_ledger),
+                    pool.submit(self._start_airflow),
+                    pool.submit(self._start_erp, install),
+                ]
+                done, _ = wait(branches, return_when=FIRST_EXCEPTION)
+                for branch in done:
+                    branch.result()
+            except BaseException:
+                # the other branches wait for programs; without a supervisor they end at once
+                self.stop()
+                raise
+        if "intake" in self.parts:
+            self.supervisor.start("intake")
+
+    @contextmanager
+    def _step(self, text: str) -> Iterator[None]:
+        self._report.begin(text)
+        yield
+        self._report.done(text)
+
+    def _wait(self, program: str | None, healthy: Callable[[], bool], what: str, pause: float = 0.1) -> None:
+        end = time.monotonic() + _HEALTH_SECONDS
+        while not healthy():
+            supervisor = self.supervisor
+            if not supervisor.alive():
+                raise ServiceError("The supervisor has ended.", todo="Start again.")
+            if program is not None and supervisor.state(program)[0] == "FATAL":
+                raise ServiceError(
+                    f"{what} ends again and again:\n{supervisor.log_tail(program)}\n",
+                    todo=f"The whole log is {supervisor.log_path(program)}.",
+                )
+            if time.monotonic() > end:
+                tail = supervisor.log_tail(program) if program else ""
+                raise ServiceError(
+                    f"{what} did not become healthy within {_HEALTH_SECONDS:.0f} s.\n{tail}\n",
+                    todo=f"Read the logs in {self.folder.logs}.",
+                )
+            time.sleep(pause)
+
+    def _held(self) -> secret_store.Secrets:
+        if self._secrets is None:
+            raise RuntimeError("the stack has not been started")
+        return self._secrets
+
+    def _start_postgres(self) -> None:
+        port = self._ports.postgres
+        if not port:
+            return
+        if not postgres.is_initialised(self.folder.path):
+            with self._step("PostgreSQL: create the cluster"):
+                self.supervisor.run_step("postgres-init", timeout_seconds=120)
+        with self._step("PostgreSQL"):
+            self.supervisor.start("postgres")
+            dsn = postgres.superuser_dsn(self._held(), port)
+            self._wait("postgres", lambda: postgres.answers(dsn), "PostgreSQL")
+            postgres.ensure_databases(self._held(), port)
+
+    def _start_valkey(self) -> None:
+        if not self._ports.valkey:
+            return
+        with self._step("Valkey"):
+            self.supervisor.start("valkey")
+            self._wait("valkey", lambda: valkey.answers(self.endpoints.valkey_url), "Valkey")
+
+    def _migrate_ledger(self) -> None:
+        with self._step("Ledger and warehouse: tables"):
+            self.supervisor.run_step("ledger-migrate", timeout_seconds=120)
+
+    def _start_airflow(self) -> None:
+        if not self._ports.airflow:
+            return
+        url = self.endpoints.airflow_database_url
+        version = f"airflow {importlib.metadata.version('apache-airflow')}"
+        if _database_note(url) != version:
+            with self._step("Airflow: metadata tables"):
+                self.supervisor.run_step("airflow-migrate", timeout_seconds=300)
+            _note_on_database(url, version)
+        with self._step("Airflow: four parts healthy"):
+            for name in airflow_parts.PARTS:
+                self.supervisor.start(name)
+            self._wait(
+                "api-server",
+                lambda: not airflow_parts.unhealthy(f"http://127.0.0.1:{self._ports.airflow}"),
+                "Airflow",
+                pause=0.3,
+            )
+
+    def _install_erp(self) -> None:
+        if not self._ports.erp:
+            return
+        environment = erp_install.environment_folder(self.settings, self.folder)
+        if not erp_install.is_installed(environment):
+            with self._step("ERP: install Tryton into its own environment"):
+                self.supervisor.run_step("erp-install", timeout_seconds=900)
+
+    def _start_erp(self, installed: Future[None]) -> None:
+        if not self._ports.erp:
+            return
+        installed.result()
+        url = self.endpoints.erp_database_url
+        tables, full = self._erp_marks()
+        note = _database_note(url)
+        if not note.startswith(tables):
+            with self._step("ERP: create the database"):
+                self.supervisor.run_step("erp-init", timeout_seconds=600)
+            _note_on_database(url, tables)
+        with self._step("ERP: server"):
+            self.supervisor.start("erp")
+            self._wait("erp", lambda: erp_health.answers(self.endpoints.erp_url), "The ERP")
+        if note != full:
+            with self._step("ERP: company, accounts, master data"):
+                self.supervisor.run_step("erp-setup", timeout_seconds=300)
+            _note_on_database(url, full)
+
+    def _erp_marks(self) -> tuple[str, str]:
+        """What the ERP's database is marked with after its tables, and after its set-up."""
+        lock = hashlib.sha256(erp_install.LOCK.read_bytes()).hexdigest()[:10]
+        content = hashlib.sha256()
+        sources = sorted(Path(erp_install.__file__).parent.glob("*.py"))
+        if self.settings.erp_master_data is not None:
+            sources.append(self.settings.path("erp_master_data"))
+        for source in sources:
+            if source.exists():
+                content.update(source.read_bytes())
+        return f"tryton {lock}", f"tryton {lock} {content.hexdigest()[:10]}"
+
+
+def _database_note(url: str) -> str:
+    """The hub's note on a database: which step it has seen. Lives and dies with the database itself."""
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        row = connection.execute(query).fetchone()
+    return (row[0] if row else None) or ""
+
+
+def _note_on_database(url: str, note: str) -> None:
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        connection.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                sql.Identifier(connection.info.dbname), sql.Literal(note)
+            )
+        )

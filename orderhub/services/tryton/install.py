@@ -1,0 +1,140 @@
+"""Installs the ERP into a Python environment of its own, and says how it is called.
+
+Tryton is GPL and pins its own libraries: it shares neither process nor environment with the hub.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from orderhub.errors import ServiceError
+from orderhub.services.endpoints import Endpoints
+from orderhub.services.folder import DataFolder
+from orderhub.services.settings import Settings
+
+LOCK = Path(__file__).with_name("requirements.txt")
+#: Modules that are activated; Tryton adds what they depend on.
+MODULES = (
+    "purchase",
+    "stock",
+    "account",
+    "account_product",
+    "account_invoice_stock",
+    "company",
+    "party",
+    "product",
+)
+
+
+def environment_folder(settings: Settings, chosen: DataFolder) -> Path:
+    """The environment's folder; another lock or another Python gives another folder."""
+    tools = settings.path("tools_folder") if settings.tools_folder else chosen.path / "tools"
+    mark = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:10]
+    return tools / f"tryton-{mark}"
+
+
+def is_installed(environment: Path) -> bool:
+    """Whether the installation ran to its end."""
+    return (environment / "complete").exists()
+
+
+def install(environment: Path) -> None:
+    """Create the environment and install the locked packages, with uv where there is one, else with pip.
+
+    :raises ServiceError: the installation failed, with the end of what pip said.
+    """
+    if is_installed(environment):
+        return
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    fresh = environment.with_name(f"{environment.name}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    if not _install_with_uv(fresh):
+        shutil.rmtree(fresh, ignore_errors=True)
+        _install_with_pip(fresh)
+    (fresh / "complete").touch()
+    shutil.rmtree(environment, ignore_errors=True)
+    fresh.rename(environment)
+
+
+def _uv() -> str | None:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def _install_with_uv(folder: Path) -> bool:
+    uv = _uv()
+    if uv is None:
+        return False
+    for command in (
+        [uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder)],
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(_python(folder)),
+            "--require-hashes",
+            "-r",
+            str(LOCK),
+        ],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            # uv reads its own settings, pip its own: an index that only pip knows is no reason to give up
+            sys.stderr.write(f"uv did not install the ERP, pip will try:\n{done.stderr[-2000:]}\n")
+            return False
+    return True
+
+
+def _install_with_pip(folder: Path) -> None:
+    venv.create(folder, with_pip=True)
+    command = [str(_python(folder)), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ServiceError(
+            f"The ERP could not be installed:\n{done.stderr[-2000:]}\n",
+            todo="Check the package index that pip uses (pip config list), then start again.",
+        )
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def server_environment(endpoints: Endpoints, port: int) -> dict[str, str]:
+    """Tryton reads its configuration from these."""
+    return {
+        # Tryton puts the database's name behind it
+        "TRYTOND_DATABASE__URI": endpoints.erp_database_url.rsplit("/", 1)[0] + "/",
+        "TRYTOND_DATABASE__LIST": "False",
+        "TRYTOND_WEB__LISTEN": f"127.0.0.1:{port}",
+        # without a worker of its own, what Tryton queues runs within the request
+        "TRYTOND_QUEUE__WORKER": "False",
+    }
+
+
+def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
+    """Creates Tryton's tables and activates the modules; reads the password from its standard input. Repeatable."""
+    return (
+        *(str(_python(environment)), "-m", "trytond.cli.admin"),
+        *("-d", urlsplit(endpoints.erp_database_url).path.lstrip("/")),
+        *("--email", "admin@localhost.localdomain"),
+        *("-u", *MODULES, "--activate-dependencies"),
+    )
+
+
+def server_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
+    """``-d`` loads the database's modules before the first request."""
+    return (str(_python(environment)), "-m", "trytond.cli", "-d", endpoints.erp_database)
+
+
+if __name__ == "__main__":
+    install(Path(sys.argv[1]))
