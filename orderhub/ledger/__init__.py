@@ -1,0 +1,1 @@
+"""The ledger: what arrived, what became of it, what still has to happen. It decides; Airflow only schedules."""
