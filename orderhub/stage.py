@@ -200,10 +200,10 @@ class AcknowledgeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of all five stages did; ``run`` is its ledger id."""
+    """What one run of all five stages did; ``run`` names it in the ledger's transitions and in logs."""
 
     flow: str
-    run: int
+    run: str
     pull: PullResult
     translate: TranslateResult
     validate: list[ValidateResult] = []

@@ -5,6 +5,6 @@ from __future__ import annotations
 from orderhub.stage import Flow, HubContext, ValidateResult
 
 
-def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResult:
+def validate(ctx: HubContext, flow: Flow, run: str, batch: int) -> ValidateResult:
     """Validate one batch."""
     raise NotImplementedError

@@ -1,0 +1,213 @@
+"""Suites of business rules: ``schemas/expectations/<name>.json``, each a Great Expectations suite.
+
+Every expectation's ``meta`` says what the hub needs: ``rule`` (stable id, the finding's code), ``frame`` (``orders`` or
+``lines``), ``field`` (of the order, or of the line), ``severity`` and ``message``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orderhub.documents import Document
+from orderhub.errors import ConfigError
+from orderhub.findings import Finding, Place, Severity
+from orderhub.validate.frames import LINE_COLUMNS, ORDER_COLUMNS, frames
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_COLUMNS = {"orders": ORDER_COLUMNS, "lines": LINE_COLUMNS}
+_KEYS = {"orders": ["document"], "lines": ["document", "index"]}
+
+
+class ExpectationSuiteFile:
+    """A suite as its file defines it, checked without Great Expectations (which takes seconds to import)."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.name
+        raw = _read(path)
+        self.content_hash = hashlib.sha256(raw).hexdigest()
+        try:
+            content = json.loads(raw)
+        except ValueError as error:
+            line, column = getattr(error, "lineno", None), getattr(error, "colno", None)
+            raise ConfigError(
+                f"The suite is not JSON: {error}.",
+                todo="Check commas and brackets.",
+                place=Place(file=path.name, line=line, column=column),
+            ) from error
+        self.name: str = self._need(content, "name", str)
+        if self.name != path.stem:
+            raise self._wrong(
+                f"The suite is named {self.name!r} but the file {path.name!r}.", "Let both be the same."
+            )
+        self.document: str = self._need(self._need(content, "meta", dict), "document", str)
+        self.rules: dict[str, dict[str, Any]] = {}
+        self.expectations: dict[str, list[dict[str, Any]]] = {"orders": [], "lines": []}
+        for entry in self._need(content, "expectations", list):
+            self._add(entry)
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        meta = self._need(entry, "meta", dict)
+        rule = self._need(meta, "rule", str)
+        if rule in self.rules:
+            raise self._wrong(
+                f"The rule {rule} stands here twice.", "Give each expectation an id of its own."
+            )
+        frame = self._need(meta, "frame", str)
+        if frame not in _COLUMNS:
+            raise self._wrong(f"The rule {rule} has the frame {frame!r}.", "Write orders or lines.")
+        self._need(meta, "field", str)
+        self._need(meta, "message", str)
+        if meta.get("severity", "error") not in [severity.value for severity in Severity]:
+            raise self._wrong(f"The rule {rule} has an unknown severity.", "Write error, warning or info.")
+        kwargs = self._need(entry, "kwargs", dict)
+        named = [kwargs.get(key) for key in ("column", "column_A", "column_B")] + list(
+            kwargs.get("column_list", [])
+        )
+        for column in named:
+            if column is not None and column not in _COLUMNS[frame]:
+                known = ", ".join(_COLUMNS[frame])
+                raise self._wrong(f"The rule {rule} names the column {column!r}.", f"{frame} has: {known}.")
+        self.rules[rule] = meta
+        self.expectations[frame].append(
+            {"type": self._need(entry, "type", str), "kwargs": kwargs, "meta": {"rule": rule}}
+        )
+
+    def _need(self, content: Any, key: str, kind: type) -> Any:
+        value = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(value, kind):
+            raise self._wrong(f"The suite has no {key!r} where one is needed.", "Compare with another suite.")
+        return value
+
+    def _wrong(self, what: str, todo: str) -> ConfigError:
+        return ConfigError(what, todo=todo, place=Place(file=self.file))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The suite {path.stem!r} cannot be read: {error.strerror}.",
+            todo="Suites stand in schemas/expectations/<name>.json.",
+            place=Place(file=path.name),
+        ) from error
+
+
+def suite_path(folder: Path, name: str) -> Path:
+    """Where a suite's file is.
+
+    :raises ConfigError: when the name cannot be one.
+    """
+    if not NAME.match(name):
+        raise ConfigError(
+            f"{name!r} cannot be a suite's name.", todo="Use small letters, digits and underscores."
+        )
+    return folder / f"{name}.json"
+
+
+class CompiledSuite:
+    """A suite ready to run. Building the first one imports Great Expectations (seconds); the others are cheap."""
+
+    def __init__(self, definition: ExpectationSuiteFile) -> None:
+        self.definition = definition
+        self.name = definition.name
+        with _great_expectations() as gx:
+            context = gx.get_context(mode="ephemeral")
+            context.variables.progress_bars = {"globally": False}
+            source = context.data_sources.add_pandas("hub")
+            self._parts: dict[str, tuple[Any, Any]] = {}
+            for frame, expectations in definition.expectations.items():
+                if not expectations:
+                    continue
+                try:
+                    suite = gx.ExpectationSuite(name=f"{self.name}_{frame}", expectations=expectations)
+                except Exception as error:  # GX raises a type per library layer for a wrong expectation
+                    raise ConfigError(
+                        f"Great Expectations refuses the suite: {error}.",
+                        todo="Check the expectation's type and kwargs.",
+                        place=Place(file=definition.file),
+                    ) from error
+                batch = source.add_dataframe_asset(frame).add_batch_definition_whole_dataframe("all")
+                self._parts[frame] = (batch, suite)
+
+    def run(self, documents: Sequence[tuple[int, Document]]) -> dict[int, list[Finding]]:
+        """Findings per document (ledger id), only for documents that have some.
+
+        A finding's ``field`` is the canonical path of the value; its ``place`` is for the caller to fill in.
+        """
+        tables = frames(documents)
+        found: dict[int, list[Finding]] = {}
+        with _great_expectations():
+            for frame, (batch_definition, suite) in self._parts.items():
+                table = tables[frame]
+                if table.empty:
+                    continue
+                batch = batch_definition.get_batch(batch_parameters={"dataframe": table})
+                result = batch.validate(
+                    suite,
+                    result_format={
+                        "result_format": "COMPLETE",
+                        "unexpected_index_column_names": _KEYS[frame],
+                        "include_unexpected_rows": False,
+                    },
+                )
+                if result.success:
+                    continue
+                for outcome in result.results:
+                    if not outcome.success:
+                        self._collect(frame, outcome, found)
+        return found
+
+    def _collect(self, frame: str, outcome: Any, found: dict[int, list[Finding]]) -> None:
+        meta = self.definition.rules[outcome.expectation_config.meta["rule"]]
+        exception = outcome.exception_info
+        if exception and (
+            exception.get("raised_exception")
+            or any(isinstance(value, dict) and value.get("raised_exception") for value in exception.values())
+        ):
+            raise ConfigError(
+                f"The rule {meta['rule']} could not be evaluated: {exception}.",
+                todo="Check its kwargs against the frame's columns.",
+                place=Place(file=self.definition.file),
+            )
+        for row in outcome.result.get("unexpected_index_list") or []:
+            document = int(row["document"])
+            field = meta["field"] if frame == "orders" else f"lines[{int(row['index'])}].{meta['field']}"
+            value = next((text for key, text in row.items() if key not in _KEYS[frame]), None)
+            found.setdefault(document, []).append(
+                Finding(
+                    code=meta["rule"],
+                    severity=Severity(meta.get("severity", "error")),
+                    message=meta["message"],
+                    rule=f"{self.name}/{meta['rule']}",
+                    value=_text(value),
+                    field=field,
+                )
+            )
+
+
+def _text(value: object) -> str | None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the value that differs from itself
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+@contextmanager
+def _great_expectations() -> Iterator[Any]:
+    """Great Expectations without its telemetry and without its deprecation warnings, which are its own affair."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+
+        yield gx
