@@ -108,7 +108,8 @@ class TranslatedDocument(msgspec.Struct, kw_only=True):
     """One message after translation. Without ``document`` (an error hindered it) it goes to quarantine at once; give
     ``type`` and, when known, ``number`` then. ``ordinal`` counts messages in the interchange from 1. ``places`` maps
     canonical field paths (``lines[0].quantity``) to source places, for those that later findings may need; None when
-    the stage looks them up on demand."""
+    the stage looks them up on demand. ``agreement`` and ``company`` are those of the sender that the message's envelope
+    names, where the arrival could not know it; None: as the interchange has them."""
 
     ordinal: int
     document: Document | None = None
@@ -122,6 +123,8 @@ class TranslatedDocument(msgspec.Struct, kw_only=True):
     finding_count: int | None = None
     places: Mapping[str, Place] | None = None
     test: bool = False
+    agreement: str | None = None
+    company: str | None = None
 
 
 class TranslationSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +142,7 @@ class TranslationSummary(msgspec.Struct, frozen=True, kw_only=True):
     findings: Sequence[Finding] = ()
     finding_count: int = 0
     duplicate_of: int | None = None
+    agreement: str | None = None
 
 
 class BatchDocument(msgspec.Struct, frozen=True, kw_only=True):
