@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pwd
 import signal
 import sys
 
@@ -19,8 +20,6 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _drop_rights(user: str) -> None:
-    import pwd
-
     entry = pwd.getpwnam(user)
     os.setgroups([])
     os.setgid(entry.pw_gid)
@@ -37,9 +36,12 @@ def _die_with_parent(stop_signal: int, parent: int) -> None:
         sys.exit(1)
 
 
-def _feed(text: str) -> None:
+def _feed(text: str, user: str | None) -> None:
     """Make ``text`` the standard input; it fits a pipe's buffer (64 KiB)."""
     reader, writer = os.pipe()
+    if user is not None:
+        # programs that open /dev/stdin by its name need to own it
+        os.fchown(reader, pwd.getpwnam(user).pw_uid, -1)
     os.write(writer, text.encode())
     os.close(writer)
     os.dup2(reader, 0)
@@ -52,7 +54,7 @@ def main(name: str) -> None:
     program = json.loads(os.environ[VARIABLE])[name]
     os.chdir(program["folder"])
     if program["stdin"] is not None:
-        _feed(program["stdin"])
+        _feed(program["stdin"], program["user"])
     if program["user"] is not None:
         _drop_rights(program["user"])
     _die_with_parent(getattr(signal, f"SIG{program['stop_signal']}"), parent)
