@@ -1,0 +1,318 @@
+"""The folder connector. See README.md in this folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from connectors.folder.names import decoded, encoded, shown
+from connectors.folder.settings import FolderSettings
+from connectors.folder.tree import (
+    NotRegular,
+    Seen,
+    entries,
+    look,
+    move,
+    open_below,
+    open_root,
+    read,
+)
+from orderhub.connector import Bookmark, Capability, Connector, Health, Interchange, Settlement
+from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+
+log = logging.getLogger(__name__)
+
+#: With ``after: leave`` a pull looks back this far, because files of one moment may appear one after the other; what
+#: is given again is known by its arrival.
+OVERLAP_NS = 2_000_000_000
+
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link, which is never followed"),
+    (stat.S_ISDIR, "a folder where a file is expected"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISBLK, "a block device"),
+    (stat.S_ISCHR, "a character device"),
+)
+
+
+class FolderConnector(Connector[FolderSettings]):
+    """Pulls files. With ``after: move`` the folder is its own bookmark: what is in it has not been settled, so it is
+    given again until it is, and the arrival tells the hub that it knows it."""
+
+    name = "folder"
+    capabilities = Capability.PULL | Capability.INCREMENTAL
+    settings_type = FolderSettings
+
+    def check(self) -> Health:
+        """Whether the folder can be read, and files be moved within it; writes nothing."""
+        path = self._path()
+        try:
+            with open_root(path) as root, os.scandir(root) as listing:
+                for _ in listing:
+                    break
+                return self._check_moves(path, root)
+        except FileNotFoundError:
+            return Health(ok=False, sentence=f"The folder {path} does not exist.")
+        except NotADirectoryError:
+            return Health(ok=False, sentence=f"{path} is not a folder.")
+        except PermissionError:
+            return Health(ok=False, sentence=f"The folder {path} may not be read by this user.")
+        except OSError as error:
+            return Health(ok=False, sentence=f"The folder {path} cannot be read: {error.strerror}.")
+
+    def _check_moves(self, path: Path, root: int) -> Health:
+        settings = self.settings
+        if settings.after == "leave":
+            return Health(ok=True, sentence=f"The folder {path} can be read; files are left in it.")
+        if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            return Health(
+                ok=False, sentence=f"The folder {path} may not be written, so files cannot be moved."
+            )
+        device = os.fstat(root).st_dev
+        for name in (settings.processed, settings.refused):
+            found = look(root, (), name)
+            if found is None:
+                continue
+            if not found.folder:
+                return Health(ok=False, sentence=f"{path / name} is not a real folder.")
+            if found.device != device:
+                return Health(
+                    ok=False,
+                    sentence=f"{path / name} is on another file system, so that a file cannot be moved in one step.",
+                )
+            if not os.access(name, os.W_OK | os.X_OK, dir_fd=root, follow_symlinks=True):
+                return Health(ok=False, sentence=f"The folder {path / name} may not be written.")
+        return Health(ok=True, sentence=f"The folder {path} can be read and written.")
+
+    def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
+        """What is complete in the folder, in the order of the settings.
+
+        :raises ConnectorUnavailable: when the folder is not there (not mounted); or at the end, when single files
+            could not be read for a reason that may pass.
+        :raises ConnectorRefused: when it may not be read.
+        """
+        path = self._path()
+        unread: list[str] = []
+        try:
+            with open_root(path) as root:
+                first_look = time.time()
+                held: int | None = None
+                for moment, file in self._candidates(root, since):
+                    try:
+                        interchange = self._take(root, file, first_look)
+                    except OSError as error:
+                        log.warning("cannot read %s: %s", shown(file.name), error.strerror)
+                        unread.append(f"{shown(file.name)} ({error.strerror})")
+                        interchange = None
+                    if interchange is None:
+                        held = moment if held is None else min(held, moment)
+                        continue
+                    if self.settings.after == "leave":
+                        # never past something that was not complete yet
+                        interchange.bookmark = {"changed_ns": moment if held is None else min(held, moment)}
+                    yield interchange
+        except FileNotFoundError as error:
+            raise ConnectorUnavailable(
+                f"The folder {path} does not exist.", todo="Create or mount it, or correct `path`."
+            ) from error
+        except (NotADirectoryError, PermissionError) as error:
+            raise ConnectorRefused(
+                f"The folder {path} cannot be used: {error.strerror}.",
+                todo="Correct `path` or give the hub's user the right to read and write it.",
+            ) from error
+        except OSError as error:
+            raise ConnectorUnavailable(
+                f"The folder {path} cannot be read: {error.strerror}.", todo="Look at the disk or the share."
+            ) from error
+        if unread:
+            raise ConnectorUnavailable(
+                f"{len(unread)} files could not be read: {', '.join(unread[:5])}.",
+                todo="The others were pulled; look at the disk or the share.",
+            )
+
+    def settle(self, interchange: Interchange, settlement: Settlement) -> None:
+        """Move the file to ``processed/<date>/`` or ``refused/<date>/``, and its marker away. A file that is gone or
+        was replaced since is left as it is.
+
+        :raises ConnectorRefused: when it cannot be moved.
+        """
+        if self.settings.after == "leave":
+            return
+        handle = interchange.handle
+        folders = tuple(decoded(part) for part in handle["folders"])
+        what = Seen(
+            folders=folders,
+            name=decoded(handle["name"]),
+            mode=handle["mode"],
+            size=handle["size"],
+            modified_ns=handle["modified_ns"],
+            changed_ns=0,
+            device=0,
+            inode=handle["inode"],
+        )
+        kind = self.settings.processed if settlement is Settlement.ACCEPTED else self.settings.refused
+        target = (kind, dt.datetime.now(dt.UTC).date().isoformat())
+        mark = f"{what.modified_ns:x}-{what.inode:x}"
+        path = self._path()
+        try:
+            with open_root(path) as root:
+                move(root, what, target, mark=mark)
+                if self.settings.complete_when == "marker":
+                    self._remove_markers(root, what)
+        except FileNotFoundError:
+            log.info("the folder that %s was in is gone", interchange.name)
+        except OSError as error:
+            raise ConnectorRefused(
+                f"{interchange.name} cannot be moved to {'/'.join(target)} in {path}: {error.strerror}.",
+                todo="Give the hub's user the right to write there, on the same file system.",
+            ) from error
+
+    def _path(self) -> Path:
+        path = Path(self.settings.path)
+        return path if path.is_absolute() else Path(self.ports.resource("data")) / path
+
+    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen]]:
+        """What may be taken, with the moment it came to be there in nanoseconds."""
+        settings = self.settings
+        skip = frozenset((settings.processed, settings.refused)) if settings.after == "move" else frozenset()
+        listed = list(entries(root, recursive=settings.recursive, skip=skip))
+        found = [(entry.changed_ns, entry) for entry in listed if self._wanted(entry)]
+        if settings.complete_when == "marker":
+            found = self._marked(found, listed)
+        if settings.after == "leave":
+            floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
+            found = [candidate for candidate in found if candidate[0] >= floor]
+            found.sort(key=lambda candidate: (candidate[0], candidate[1].folders, candidate[1].name))
+        elif settings.order == "mtime":
+            found.sort(
+                key=lambda candidate: (candidate[1].modified_ns, candidate[1].folders, candidate[1].name)
+            )
+        else:
+            found.sort(key=lambda candidate: (candidate[1].folders, candidate[1].name))
+        return found
+
+    def _wanted(self, entry: Seen) -> bool:
+        settings = self.settings
+        if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in settings.ignore):
+            return False
+        fitting = [pattern for pattern in settings.patterns if fnmatch.fnmatchcase(entry.name, pattern)]
+        if entry.folder:
+            # any folder fits "*"; only one that is named like the files stands in the place of a file
+            return not settings.recursive and any(pattern != "*" for pattern in fitting)
+        return bool(fitting)
+
+    def _marked(self, found: list[tuple[int, Seen]], listed: list[Seen]) -> list[tuple[int, Seen]]:
+        """Those beside which a marker stands that is no older than they are; an older one was for an earlier file."""
+        known = {(entry.folders, entry.name): entry for entry in listed if entry.regular}
+        marked: list[tuple[int, Seen]] = []
+        for moment, entry in found:
+            if not entry.regular:
+                marked.append((moment, entry))
+            elif not entry.name.endswith(self.settings.markers):
+                beside = (known.get((entry.folders, name)) for name in self._marker_names(entry.name))
+                fresh = [m.changed_ns for m in beside if m is not None and m.modified_ns >= entry.modified_ns]
+                if fresh:
+                    marked.append((max(moment, min(fresh)), entry))
+        return marked
+
+    def _marker_names(self, name: str) -> list[str]:
+        stem = name.rpartition(".")[0]
+        return [base + marker for base in (name, stem) if base for marker in self.settings.markers]
+
+    def _take(self, root: int, first: Seen, first_look: float) -> Interchange | None:
+        """The interchange of one file, or None while it is not complete."""
+        settings = self.settings
+        for belongs, kind in _KINDS:
+            if belongs(first.mode):
+                return self._refused(first, f"is {kind}")
+        if settings.complete_when == "stable":
+            self._wait(first, first_look)
+        try:
+            with open_below(root, first.folders) as parent:
+                second = look(parent, first.folders, first.name)
+                if second is None or not second.same_state(first):
+                    log.debug("%s is gone or still changing", shown(first.name))
+                    return None
+                if second.size > settings.max_bytes:
+                    return self._refused(
+                        second, f"has {second.size} bytes; at most {settings.max_bytes} are taken"
+                    )
+                if second.size == 0:
+                    return None if self._may_grow(second) else self._refused(second, "is empty")
+                data, after = read(parent, second, limit=settings.max_bytes)
+        except (FileNotFoundError, NotADirectoryError, NotRegular):
+            log.debug("%s was taken away or replaced before it was read", shown(first.name))
+            return None
+        except PermissionError:
+            return (
+                None if self._may_grow(first) else self._refused(first, "may not be read by the hub's user")
+            )
+        if len(data) != second.size or not after.same_state(second):
+            log.debug("%s is still being written", shown(first.name))
+            return None
+        if self._may_grow(after) and not self.ports.complete(data, name=shown(first.name)):
+            log.debug("%s is not complete yet", shown(first.name))
+            return None
+        return self._interchange(after, data, None)
+
+    def _wait(self, first: Seen, first_look: float) -> None:
+        """Let ``stable_seconds`` pass since the last change that the file system recorded, or since the first look
+        when its clock says otherwise."""
+        age = first_look - first.changed_ns / 1e9
+        if age >= self.settings.stable_seconds:
+            return
+        left = first_look + self.settings.stable_seconds - time.time()
+        if left > 0:
+            time.sleep(left)
+
+    def _may_grow(self, entry: Seen) -> bool:
+        """Whether more may still come: only where nothing but stillness says that a file is whole."""
+        if self.settings.complete_when != "stable":
+            return False
+        return time.time() - entry.changed_ns / 1e9 < self.settings.incomplete_after_seconds
+
+    def _refused(self, entry: Seen, problem: str) -> Interchange:
+        return self._interchange(entry, None, f"{shown(entry.name)} {problem}.")
+
+    def _interchange(self, entry: Seen, data: bytes | None, problem: str | None) -> Interchange:
+        path = "/".join(encoded(part) for part in (*entry.folders, entry.name))
+        modified = dt.datetime.fromtimestamp(entry.modified_ns // 10**9, dt.UTC)
+        return Interchange(
+            name="/".join(shown(part) for part in (*entry.folders, entry.name)),
+            arrival=f"{path}|{entry.size}|{entry.modified_ns}|{entry.inode}",
+            data=data,
+            problem=problem,
+            attributes={"size": str(entry.size), "modified_at": modified.isoformat()},
+            handle={
+                "folders": [encoded(part) for part in entry.folders],
+                "name": encoded(entry.name),
+                "mode": entry.mode,
+                "size": entry.size,
+                "modified_ns": entry.modified_ns,
+                "inode": entry.inode,
+            },
+        )
+
+    def _remove_markers(self, root: int, what: Seen) -> None:
+        """Take away the markers of a file that is no longer there, unless another file still needs one."""
+        with open_below(root, what.folders) as parent:
+            markers = [name for name in self._marker_names(what.name) if look(parent, what.folders, name)]
+            if not markers or look(parent, what.folders, what.name) is not None:
+                return
+            with os.scandir(parent) as listing:
+                needed = {
+                    marker
+                    for entry in listing
+                    if not entry.name.endswith(self.settings.markers)
+                    for marker in self._marker_names(entry.name)
+                }
+            for name in markers:
+                if name not in needed:
+                    os.unlink(name, dir_fd=parent)

@@ -1,1 +1,0 @@
-"""Contract tests that every connector inherits. See :class:`ConnectorContract` (written with the connectors)."""
