@@ -64,12 +64,15 @@ class ValidateStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that documents are loaded into. ``name`` is unique within the flow and stands in the ledger."""
+    """One place that documents are loaded into. ``name`` is unique within the flow and stands in the ledger.
+    ``test_documents``: whether documents that are marked as test go there too; a system that cannot tell them from real
+    ones must not get them."""
 
     name: str
     connector: str
     settings: dict[str, Any] = {}
     when: Literal["accepted", "approved"] = "accepted"
+    test_documents: bool = False
 
 
 class AcknowledgeStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,18 +119,13 @@ class Cache(Protocol):
     def put(self, key: str, value: bytes, seconds: int) -> None: ...
 
 
-class Suite(Protocol):
-    """A compiled suite of business rules (see ``orderhub.validate.suite``)."""
-
-    name: str
-
-
 @dataclass(slots=True)
 class HubContext:
     """Everything a stage may use. Built by ``orderhub.flows.context.open_context``, or by a test.
 
     ``worker`` names this process in leases and logs. ``clock`` gives the UTC-aware time. ``connectors`` builds a
-    connector of that name with these settings; the context closes what it built.
+    connector of that name with these settings; the context keeps and closes what it built. ``lease_seconds`` is how long
+    work that a crashed process held stays out of reach of the others.
     """
 
     ledger: Engine
@@ -142,6 +140,7 @@ class HubContext:
     clock: Callable[[], dt.datetime]
     worker: str
     company: str = "default"
+    lease_seconds: float = 120
     memory: dict[str, Any] = field(default_factory=dict)
     closers: list[Callable[[], None]] = field(default_factory=list)
 

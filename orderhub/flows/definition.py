@@ -140,6 +140,7 @@ def _targets(top: Section) -> tuple[Target, ...]:
                 connector=connector,
                 settings=section.plain("settings"),
                 when="approved" if when == "approved" else "accepted",
+                test_documents=section.flag("test_documents"),
             )
         )
         section.done()

@@ -2,12 +2,154 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from orderhub.connector import Capability, Connector, Outcome, OutcomeState
+from orderhub.errors import ConfigError, ConnectorError, LeaseLost
+from orderhub.ledger import outbox
+from orderhub.ledger.engine import transaction
+from orderhub.ledger.records import Work
 from orderhub.stage import Flow, HubContext, LoadResult
+
+log = logging.getLogger(__name__)
+
+#: Documents per call of a target. One call must end well within a lease.
+CHUNK = 200
 
 
 def load(ctx: HubContext, flow: Flow, run: str, batch: int | None, target: str) -> LoadResult:
     """Load what the outbox holds for this target: of one batch, or (batch None) whatever is open for the flow.
 
+    Every effect is leased and committed before it is sent. What an earlier attempt may have done already is looked up
+    (``find``) and only sent when the target does not have it. A rejected document does not stop the others.
+
     :raises ConnectorUnavailable: after recording, when the target could not be reached; a later call goes on.
+    :raises ConnectorError: the same for any other failure of the connector as a whole.
     """
-    raise NotImplementedError
+    chosen = flow.target(target)
+    connector = ctx.connectors(chosen.connector, chosen.settings)
+    if Capability.LOAD not in connector.capabilities:
+        raise ConfigError(
+            f"The connector {chosen.connector} of flow {flow.name} cannot load.",
+            todo="Name a connector that can, see `orderhub connector list`.",
+        )
+    counts: Counter[str] = Counter()
+    while True:
+        with transaction(ctx.ledger) as connection:
+            works = outbox.lease(
+                connection,
+                flow.name,
+                target,
+                worker=ctx.worker,
+                limit=CHUNK,
+                lease_seconds=ctx.lease_seconds,
+                batch_id=batch,
+                run=run,
+            )
+        if not works:
+            break
+        try:
+            _send(ctx, connector, works, run, counts)
+        except LeaseLost as error:
+            # another worker has them now and will look up what this one did
+            log.warning("lost a lease: %s", error, extra={"flow": flow.name, "run": run, "target": target})
+            counts["waiting"] += len(works)
+    return LoadResult(
+        target=target,
+        written=counts[OutcomeState.WRITTEN],
+        unchanged=counts[OutcomeState.UNCHANGED],
+        rejected=counts[OutcomeState.REJECTED],
+        unclear=counts[OutcomeState.UNCLEAR],
+        waiting=counts["waiting"],
+    )
+
+
+def _send(
+    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: str, counts: Counter[str]
+) -> None:
+    try:
+        fresh = _look_up(ctx, connector, works, run, counts)
+        sendable = _readable(ctx, fresh, run, counts)
+        if not sendable:
+            return
+        outcomes = connector.load([work.item() for work in sendable])
+    except ConnectorError as error:
+        # the contract: raised only when nothing of the call had an effect
+        _postpone(ctx, works, error)
+        raise
+    _record(ctx, sendable, outcomes, run, counts)
+
+
+def _look_up(
+    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: str, counts: Counter[str]
+) -> list[Work]:
+    """Record what the target has already of the unclear ones; give back what is left to send."""
+    unclear = [work for work in works if work.unclear]
+    if not unclear or Capability.FIND not in connector.capabilities:
+        # without FIND the target's load is idempotent by key, as the contract test proves
+        return list(works)
+    found = connector.find([work.key for work in unclear])
+    there = [work for work in unclear if work.key in found]
+    if there:
+        _record(ctx, there, [found[work.key] for work in there], run, counts)
+    done = {work.id for work in there}
+    return [work for work in works if work.id not in done]
+
+
+def _readable(ctx: HubContext, works: Sequence[Work], run: str, counts: Counter[str]) -> list[Work]:
+    """Reject what no longer fits the definition of its document, so that it does not hold up the others."""
+    good: list[Work] = []
+    bad: list[tuple[Work, Outcome]] = []
+    for work in works:
+        try:
+            work.item()
+        except (msgspec.ValidationError, KeyError) as error:
+            reason = f"The stored document does not fit its definition: {error}."
+            bad.append(
+                (
+                    work,
+                    Outcome(
+                        key=work.key, state=OutcomeState.REJECTED, code="DOCUMENT_UNREADABLE", reason=reason
+                    ),
+                )
+            )
+        else:
+            good.append(work)
+    if bad:
+        _record(ctx, [work for work, _ in bad], [outcome for _, outcome in bad], run, counts)
+    return good
+
+
+def _record(
+    ctx: HubContext, works: Sequence[Work], outcomes: Sequence[Outcome], run: str, counts: Counter[str]
+) -> None:
+    by_key = {outcome.key: outcome for outcome in outcomes}
+    # a connector that forgets a key leaves its effect unknown
+    complete = [
+        by_key.get(work.key)
+        or Outcome(key=work.key, state=OutcomeState.UNCLEAR, reason="no outcome was given")
+        for work in works
+    ]
+    with transaction(ctx.ledger) as connection:
+        outbox.record_outcomes(connection, works, complete, run=run)
+    for work, outcome in zip(works, complete, strict=True):
+        counts[outcome.state] += 1
+        log.info(
+            "%s %s in %s: %s %s",
+            work.type,
+            work.number,
+            work.target,
+            outcome.state.value,
+            outcome.reference or outcome.reason or "",
+            extra={"flow": work.flow, "run": run, "document": work.document_id, "target": work.target},
+        )
+
+
+def _postpone(ctx: HubContext, works: Sequence[Work], error: ConnectorError) -> None:
+    with transaction(ctx.ledger) as connection:
+        outbox.postpone(connection, works, code=error.code, reason=str(error))

@@ -32,6 +32,7 @@ class ExpectationSuiteFile:
     def __init__(self, path: Path) -> None:
         self.file = path.name
         raw = _read(path)
+        self.content = raw
         self.content_hash = hashlib.sha256(raw).hexdigest()
         try:
             content = json.loads(raw)
