@@ -199,10 +199,10 @@ class AcknowledgeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of all five stages did; ``run`` names it in the ledger's transitions and in logs."""
+    """What one run of all five stages did; ``run`` is its ledger id."""
 
     flow: str
-    run: str
+    run: int
     pull: PullResult
     translate: TranslateResult
     validate: list[ValidateResult] = []

@@ -13,7 +13,7 @@ from orderhub.stage import AcknowledgeResult, Flow, HubContext
 log = logging.getLogger(__name__)
 
 
-def acknowledge(ctx: HubContext, flow: Flow, run: str) -> AcknowledgeResult:
+def acknowledge(ctx: HubContext, flow: Flow, run: int) -> AcknowledgeResult:
     """Record the technical outcome of every interchange of the flow that has one now and had none before.
 
     It follows from translation and validation, never from the load: the sender is told whether its message could be

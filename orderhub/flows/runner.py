@@ -1,16 +1,120 @@
-"""One run of a flow's five stages in one process."""
+"""One run of a flow's five stages in one process. Airflow runs the same five as tasks."""
 
 from __future__ import annotations
 
-from orderhub.stage import Flow, HubContext, RunResult
+import logging
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from orderhub.acknowledge import acknowledge
+from orderhub.errors import HubError
+from orderhub.ledger import runs
+from orderhub.ledger.engine import transaction
+from orderhub.load import load
+from orderhub.pull import pull
+from orderhub.stage import (
+    AcknowledgeResult,
+    Flow,
+    HubContext,
+    LoadResult,
+    PullResult,
+    RunResult,
+    TranslateResult,
+    ValidateResult,
+)
+from orderhub.translate import translate
+from orderhub.validate import validate
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
-def new_run(ctx: HubContext, flow: Flow, trigger: str = "manual") -> str:
-    """A name for a run outside of Airflow (there the DAG run's id is the name)."""
-    raise NotImplementedError
+def start_run(ctx: HubContext, flow: Flow, *, trigger: str = "manual", external: str | None = None) -> int:
+    """The ledger id of a run. ``external`` is the scheduler's own name of it: every task of one scheduled run gets the
+    same id."""
+    with transaction(ctx.ledger) as connection:
+        return runs.start(connection, flow.name, trigger=trigger, external=external)
 
 
-def run_flow(ctx: HubContext, flow: Flow, *, run: str | None = None, trigger: str = "manual") -> RunResult:
-    """All five stages. A stage that fails for a reason that may pass (a target is away) does not stop the others; it
-    is named in ``problems`` and a later run goes on."""
-    raise NotImplementedError
+def finish_run(ctx: HubContext, run: int, result: RunResult | None = None) -> None:
+    """Record that a run is over, and what it did."""
+    with transaction(ctx.ledger) as connection:
+        runs.finish(connection, run, result=msgspec.to_builtins(result) if result is not None else None)
+
+
+def run_flow(
+    ctx: HubContext, flow: Flow, *, trigger: str = "manual", external: str | None = None
+) -> RunResult:
+    """All five stages. A stage that fails does not keep the others from what they can do: its error is named in
+    ``problems``, what it left open is taken up by the next run."""
+    run = start_run(ctx, flow, trigger=trigger, external=external)
+    problems: list[str] = []
+
+    def attempt(stage: str, work: Callable[[], T], instead: T) -> T:
+        try:
+            return work()
+        except HubError as error:
+            log.warning("%s: %s", stage, error, extra={"flow": flow.name, "run": run})
+            problems.append(f"{stage}: {error}")
+            return instead
+
+    pulled = attempt("pull", lambda: pull(ctx, flow, run), PullResult())
+    translated = attempt("translate", lambda: translate(ctx, flow, run), TranslateResult())
+    validated: list[ValidateResult] = []
+    for batch in translated.batches:
+        outcome = attempt("validate", lambda batch=batch: validate(ctx, flow, run, batch), None)  # type: ignore[misc]
+        if outcome is not None:
+            validated.append(outcome)
+    loaded: list[LoadResult] = []
+    for target in flow.load:
+        done = attempt(f"load {target.name}", lambda name=target.name: load(ctx, flow, run, None, name), None)  # type: ignore[misc]
+        if done is not None:
+            loaded.append(done)
+    answered = attempt("acknowledge", lambda: acknowledge(ctx, flow, run), AcknowledgeResult())
+    result = RunResult(
+        flow=flow.name,
+        run=run,
+        pull=pulled,
+        translate=translated,
+        validate=validated,
+        load=loaded,
+        acknowledge=answered,
+        problems=problems,
+    )
+    finish_run(ctx, run, result)
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m orderhub.flows.runner FLOW``: one run on the services that the settings name; the result as JSON."""
+    from orderhub.flows.context import open_context
+    from orderhub.flows.registry import FlowRegistry
+    from orderhub.services import endpoints
+    from orderhub.services.settings import get_settings
+
+    names = sys.argv[1:] if arguments is None else arguments
+    settings = get_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    failed = False
+    try:
+        flows = FlowRegistry(settings.path("flows_folder"))
+        ctx = open_context(settings, endpoints.load(settings))
+        try:
+            for name in names:
+                result = run_flow(ctx, flows.get(name))
+                failed = failed or bool(result.problems)
+                sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+        finally:
+            ctx.close()
+    except HubError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

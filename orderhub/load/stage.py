@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 CHUNK = 200
 
 
-def load(ctx: HubContext, flow: Flow, run: str, batch: int | None, target: str) -> LoadResult:
+def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) -> LoadResult:
     """Load what the outbox holds for this target: of one batch, or (batch None) whatever is open for the flow.
 
     Every effect is leased and committed before it is sent. What an earlier attempt may have done already is looked up
@@ -70,7 +70,7 @@ def load(ctx: HubContext, flow: Flow, run: str, batch: int | None, target: str) 
 
 
 def _send(
-    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: str, counts: Counter[str]
+    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: int, counts: Counter[str]
 ) -> None:
     try:
         fresh = _look_up(ctx, connector, works, run, counts)
@@ -86,7 +86,7 @@ def _send(
 
 
 def _look_up(
-    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: str, counts: Counter[str]
+    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: int, counts: Counter[str]
 ) -> list[Work]:
     """Record what the target has already of the unclear ones; give back what is left to send."""
     unclear = [work for work in works if work.unclear]
@@ -101,7 +101,7 @@ def _look_up(
     return [work for work in works if work.id not in done]
 
 
-def _readable(ctx: HubContext, works: Sequence[Work], run: str, counts: Counter[str]) -> list[Work]:
+def _readable(ctx: HubContext, works: Sequence[Work], run: int, counts: Counter[str]) -> list[Work]:
     """Reject what no longer fits the definition of its document, so that it does not hold up the others."""
     good: list[Work] = []
     bad: list[tuple[Work, Outcome]] = []
@@ -126,7 +126,7 @@ def _readable(ctx: HubContext, works: Sequence[Work], run: str, counts: Counter[
 
 
 def _record(
-    ctx: HubContext, works: Sequence[Work], outcomes: Sequence[Outcome], run: str, counts: Counter[str]
+    ctx: HubContext, works: Sequence[Work], outcomes: Sequence[Outcome], run: int, counts: Counter[str]
 ) -> None:
     by_key = {outcome.key: outcome for outcome in outcomes}
     # a connector that forgets a key leaves its effect unknown

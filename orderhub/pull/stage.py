@@ -16,7 +16,7 @@ from orderhub.stage import Flow, HubContext, PullResult
 log = logging.getLogger(__name__)
 
 
-def pull(ctx: HubContext, flow: Flow, run: str) -> PullResult:
+def pull(ctx: HubContext, flow: Flow, run: int) -> PullResult:
     """Bring what arrived at the flow's source into archive and ledger.
 
     The order is: bytes archived and synced, one transaction with ledger row and bookmark, then the connector is told
@@ -66,7 +66,7 @@ def _trades_with(ctx: HubContext, flow: Flow) -> tuple[str, str, Environment]:
 def _record(
     ctx: HubContext,
     flow: Flow,
-    run: str,
+    run: int,
     thing: Interchange,
     *,
     company: str,

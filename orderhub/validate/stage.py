@@ -20,7 +20,7 @@ from orderhub.validate.suite import CompiledSuite, ExpectationSuiteFile, suite_p
 log = logging.getLogger(__name__)
 
 
-def validate(ctx: HubContext, flow: Flow, run: str, batch: int) -> ValidateResult:
+def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResult:
     """Give every document of a batch its verdict: accepted, quarantined with findings, duplicate or conflict.
 
     Structure first (the canonical schema), then the flow's suite over the whole batch at once. Verdicts, identities and
@@ -112,7 +112,7 @@ def _with_places(
 def _write(
     ctx: HubContext,
     flow: Flow,
-    run: str,
+    run: int,
     claim: ClaimedBatch,
     suite: CompiledSuite | None,
     bad: dict[int, list[Finding]],
