@@ -97,15 +97,15 @@ def build(
             )
         )
         for name in airflow_parts.PARTS:
-            # the scheduler imports what the tasks need before it forks their workers
-            preload = {"ORDERHUB__PRELOAD": "1"} if name == "scheduler" else {}
             programs.append(
                 Program(
                     name=name,
                     layer="airflow",
                     command=airflow_parts.part_command(name, settings, ports),
-                    env=surroundings | preload,
+                    env=surroundings,
                     folder=here,
+                    # the triggerer waits for nothing that would be lost
+                    stop_seconds=4 if name == "triggerer" else 12,
                 )
             )
     programs += [

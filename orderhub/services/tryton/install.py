@@ -6,15 +6,13 @@ Tryton is GPL and pins its own libraries: it shares neither process nor environm
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
-import venv
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from orderhub.errors import ServiceError
+from orderhub.services import environment as python_environment
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.folder import DataFolder
 from orderhub.services.settings import Settings
@@ -46,67 +44,19 @@ def is_installed(environment: Path) -> bool:
 
 
 def install(environment: Path) -> None:
-    """Create the environment and install the locked packages, with uv where there is one, else with pip.
+    """Create the environment and install the locked packages.
 
-    :raises ServiceError: the installation failed, with the end of what pip said.
+    :raises ServiceError: the installation failed.
     """
     if is_installed(environment):
         return
     environment.parent.mkdir(parents=True, exist_ok=True)
-    fresh = environment.with_name(f"{environment.name}.{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    if not _install_with_uv(fresh):
-        shutil.rmtree(fresh, ignore_errors=True)
-        _install_with_pip(fresh)
-    (fresh / "complete").touch()
     shutil.rmtree(environment, ignore_errors=True)
-    fresh.rename(environment)
-
-
-def _uv() -> str | None:
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else shutil.which("uv")
-
-
-def _install_with_uv(folder: Path) -> bool:
-    uv = _uv()
-    if uv is None:
-        return False
-    for command in (
-        [uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder)],
-        [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(_python(folder)),
-            "--require-hashes",
-            "-r",
-            str(LOCK),
-        ],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            # uv reads its own settings, pip its own: an index that only pip knows is no reason to give up
-            sys.stderr.write(f"uv did not install the ERP, pip will try:\n{done.stderr[-2000:]}\n")
-            return False
-    return True
-
-
-def _install_with_pip(folder: Path) -> None:
-    venv.create(folder, with_pip=True)
-    command = [str(_python(folder)), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ServiceError(
-            f"The ERP could not be installed:\n{done.stderr[-2000:]}\n",
-            todo="Check the package index that pip uses (pip config list), then start again.",
-        )
-
-
-def _python(environment: Path) -> Path:
-    return environment / "bin" / "python"
+    try:
+        python_environment.create(environment, LOCK)
+    except python_environment.EnvironmentFailed as error:
+        raise ServiceError(f"The ERP could not be installed: {error}", todo="Then start again.") from error
+    (environment / "complete").touch()
 
 
 def server_environment(endpoints: Endpoints, port: int) -> dict[str, str]:
@@ -124,7 +74,7 @@ def server_environment(endpoints: Endpoints, port: int) -> dict[str, str]:
 def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
     """Creates Tryton's tables and activates the modules; reads the password from its standard input. Repeatable."""
     return (
-        *(str(_python(environment)), "-m", "trytond.cli.admin"),
+        *(str(python_environment.python_of(environment)), "-m", "trytond.cli.admin"),
         *("-d", urlsplit(endpoints.erp_database_url).path.lstrip("/")),
         *("--email", "admin@localhost.localdomain"),
         *("-u", *MODULES, "--activate-dependencies"),
@@ -133,7 +83,7 @@ def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
 
 def server_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
     """``-d`` loads the database's modules before the first request."""
-    return (str(_python(environment)), "-m", "trytond.cli", "-d", endpoints.erp_database)
+    return (str(python_environment.python_of(environment)), "-m", "trytond.cli", "-d", endpoints.erp_database)
 
 
 if __name__ == "__main__":
