@@ -31,11 +31,28 @@ class Capability(Flag):
     REPLY = auto()
 
 
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """A local folder in which something may arrive, for the intake, which wakes the flow then.
+
+    ``path`` is absolute or relative to the data folder. Entries that fit ``ignore`` (names, shell patterns) are none of
+    the flow's. ``empties`` says that what was pulled leaves the folder, so that what stays is still to be pulled.
+    """
+
+    path: str
+    ignore: tuple[str, ...] = ()
+    recursive: bool = False
+    empties: bool = False
+
+
 class ConnectorSettings(pydantic.BaseModel):
     """Settings of one use of a connector, as a flow's YAML gives them. Unknown keys are refused; secrets are never
     here but behind the credentials port."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    def watch(self) -> Watch | None:
+        """The folder whose changes mean that there may be something to pull; None where there is no such folder."""
+        return None
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,18 +3,107 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from airflow.exceptions import AirflowFailException
+import msgspec
+from airflow.exceptions import AirflowFailException, AirflowSkipException
 
+from orderhub.acknowledge import acknowledge as acknowledge_stage
+from orderhub.airflow.ports import connection_credentials
 from orderhub.errors import HubError
+from orderhub.flows.context import open_context
+from orderhub.flows.definition import parse_flow
+from orderhub.flows.runner import finish_run, start_run
+from orderhub.ledger import flow_state, outbox
+from orderhub.ledger.engine import transaction
+from orderhub.load import load as load_stage
+from orderhub.pull import pull as pull_stage
+from orderhub.services import endpoints
+from orderhub.services.settings import get_settings
+from orderhub.stage import Flow, HubContext
+from orderhub.translate import translate as translate_stage
+from orderhub.validate import validate as validate_stage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: In place of a batch: everything of the flow that waits for its targets and belongs to no open batch.
+LEFTOVERS = 0
+
+
+def pull(flow: str, context: Context) -> list[int]:
+    """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
+
+    def work(ctx: HubContext, flow: Flow, run: int) -> list[int]:
+        with transaction(ctx.ledger) as connection:
+            paused = flow_state.is_paused(connection, flow.name)
+        if flow.paused or paused:
+            raise AirflowSkipException(f"Flow {flow.name} is paused; what arrives waits at its source.")
+        return _said(pull_stage(ctx, flow, run)).interchanges
+
+    return _step(flow, context, work)
+
+
+def translate(flow: str, context: Context) -> list[int]:
+    """Run the stage; ledger ids of the open batches, and ``LEFTOVERS`` when targets wait for documents of others."""
+
+    def work(ctx: HubContext, flow: Flow, run: int) -> list[int]:
+        batches = list(_said(translate_stage(ctx, flow, run)).batches)
+        with transaction(ctx.ledger) as connection:
+            left = {target.name: outbox.due(connection, flow.name, target.name) for target in flow.load}
+        if any(left.values()):
+            log.info("left by earlier runs: %s", left)
+            batches.append(LEFTOVERS)
+        return batches
+
+    return _step(flow, context, work)
+
+
+def validate(flow: str, context: Context, batch: int) -> None:
+    """Run the stage on one batch."""
+    if batch != LEFTOVERS:
+        _step(flow, context, lambda ctx, flow, run: _said(validate_stage(ctx, flow, run, batch)))
+
+
+def load(flow: str, context: Context, batch: int, target: str) -> None:
+    """Run the stage on one batch and target."""
+    chosen = None if batch == LEFTOVERS else batch
+    _step(flow, context, lambda ctx, flow, run: _said(load_stage(ctx, flow, run, chosen, target)))
+
+
+def acknowledge(flow: str, context: Context) -> None:
+    """Run the stage and close the run."""
+
+    def work(ctx: HubContext, flow: Flow, run: int) -> None:
+        _said(acknowledge_stage(ctx, flow, run))
+        finish_run(ctx, run)
+
+    _step(flow, context, work)
+
+
+def _step(name: str, context: Context, work: Callable[[HubContext, Flow, int], T]) -> T:
+    """One stage in the hub's context, within the run that all tasks of this DAG run share."""
+    with _typed_failures():
+        settings = get_settings()
+        flow = parse_flow(settings.path("flows_folder") / f"{name}.yaml")
+        ctx = open_context(settings, endpoints.load(settings), connections=connection_credentials)
+        try:
+            dag_run = context["dag_run"]
+            run = start_run(ctx, flow, trigger=str(dag_run.run_type), external=dag_run.run_id)
+            return work(ctx, flow, run)
+        finally:
+            ctx.close()
+
+
+def _said(result: T) -> T:
+    log.info("%s: %s", type(result).__name__, msgspec.json.encode(result).decode())
+    return result
 
 
 @contextmanager
@@ -26,28 +115,3 @@ def _typed_failures() -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error
-
-
-def pull(flow: str, context: Context) -> list[int]:
-    """Run the stage; ledger ids of the new interchanges."""
-    raise NotImplementedError
-
-
-def translate(flow: str, context: Context) -> list[int]:
-    """Run the stage; ledger ids of the open batches."""
-    raise NotImplementedError
-
-
-def validate(flow: str, context: Context, batch: int) -> None:
-    """Run the stage on one batch."""
-    raise NotImplementedError
-
-
-def load(flow: str, context: Context, batch: int, target: str) -> None:
-    """Run the stage on one batch and target."""
-    raise NotImplementedError
-
-
-def acknowledge(flow: str, context: Context) -> Any:
-    """Run the stage."""
-    raise NotImplementedError
