@@ -16,14 +16,20 @@ def generate(
     orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 10,
     lines: Annotated[int, typer.Option(min=1, max=999_999, help="Lines of each order.")] = 5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output without.")] = None,
-    split: Annotated[Path | None, typer.Option(help="A folder: write one file for each order into it.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; standard output without.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="A folder: write one file for each order into it.")
+    ] = None,
 ) -> None:
     """Write orders of the sample suppliers and items, the same bytes for the same seed."""
     from orderhub.formats import generate as generator
 
     if format not in ("edifact", "csv"):
-        raise ConfigError(f"There is no generator for {format!r}.", todo="Use --format edifact or --format csv.")
+        raise ConfigError(
+            f"There is no generator for {format!r}.", todo="Use --format edifact or --format csv."
+        )
     if split is not None:
         split.mkdir(parents=True, exist_ok=True)
         for name, data in generator.generate_files(format, orders=orders, lines=lines, seed=seed):

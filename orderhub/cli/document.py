@@ -1,0 +1,163 @@
+"""``orderhub document``: find documents, show one's whole path, retry one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from orderhub.cli import hub
+from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, print_table
+from orderhub.errors import LedgerError
+
+if TYPE_CHECKING:
+    from orderhub.ledger.records import DocumentPath, DocumentRow
+
+app = typer.Typer(help="Documents in the ledger.", no_args_is_help=True)
+
+
+def _row(row: DocumentRow) -> dict[str, Any]:
+    finding = row.first_finding
+    return {
+        "id": row.id,
+        "number": row.number or "–",
+        "type": row.type,
+        "partner": row.agreement,
+        "supplier": row.supplier,
+        "file": row.file,
+        "state": row.state.value,
+        "references": ", ".join(f"{target} {reference}" for target, reference in row.references.items()),
+        "error": finding.code if finding else None,
+        "received": row.received_at.isoformat(timespec="seconds"),
+    }
+
+
+@app.command("find")
+def find(
+    text: Annotated[str, typer.Argument(help="Words of number, buyer, supplier, partner or file name.")] = "",
+    state: Annotated[list[str] | None, typer.Option(help="Only in this state; may be given again.")] = None,
+    flow: Annotated[list[str] | None, typer.Option(help="Only of this flow; may be given again.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    json_output: Json = False,
+) -> None:
+    """Documents, newest first."""
+    from orderhub.ledger import queries
+
+    where = queries.DocumentFilter(text=text, states=state or (), flows=flow or ())
+    with hub.ledger() as engine, engine.connect() as connection:
+        page = queries.find_documents(connection, where, limit=limit)
+    if json_output:
+        print_json({"total": page.total, "documents": page.rows})
+        return
+    columns = ("id", "number", "partner", "supplier", "file", "state", "references", "error")
+    print_table(
+        f"{len(page.rows)} of {page.total} documents",
+        columns,
+        [_row(row) for row in page.rows],
+        empty="No document fits.",
+    )
+
+
+@app.command("show")
+def show(
+    document: Annotated[int, typer.Argument(help="The document's ledger id.")],
+    json_output: Json = False,
+) -> None:
+    """One document's whole path: file, findings with their places, timeline, effects, canonical form."""
+    from orderhub.ledger import queries
+
+    with hub.ledger() as engine, engine.connect() as connection:
+        path = queries.document_path(connection, document)
+    if path is None:
+        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    if json_output:
+        plain = msgspec.to_builtins(path, enc_hook=str)
+        plain["canonical"] = msgspec.json.decode(path.canonical) if path.canonical else None
+        print_json(plain)
+        return
+    _print_path(path)
+
+
+def _print_path(path: DocumentPath) -> None:
+    out = console()
+    row = path.row
+    out.print(f"[bold]{row.type} {row.number or '(no number)'}[/bold]  document {row.id}, {row.state.value}")
+    out.print(f"file {row.file}, interchange {row.interchange_id}, message {row.ordinal}, flow {row.flow}")
+    if path.mapping:
+        out.print(f"mapping {path.mapping.name} version {path.mapping.version}")
+    if path.duplicate_of:
+        out.print(f"the same content as document {path.duplicate_of}")
+    if path.conflict_with:
+        out.print(f"other content than document {path.conflict_with} under the same number")
+    if path.findings:
+        out.print()
+        print_findings(path.findings)
+    out.print()
+    steps = [
+        {
+            "at": step.at.isoformat(timespec="milliseconds"),
+            "what": step.subject,
+            "from": step.from_state or "",
+            "state": step.to_state,
+            "by": step.actor,
+            "reason": step.reason or "",
+        }
+        for step in path.timeline
+    ]
+    print_table("Timeline", ("at", "what", "from", "state", "by", "reason"), steps)
+    effects = [
+        {
+            "target": effect.target,
+            "state": effect.state.value,
+            "reference": effect.reference or "",
+            "version": effect.version,
+            "attempts": effect.attempts,
+            "reason": effect.reason or "",
+        }
+        for effect in path.effects
+    ]
+    if effects:
+        out.print()
+        print_table("Effects", ("target", "state", "reference", "version", "attempts", "reason"), effects)
+    if path.canonical:
+        out.print()
+        out.print_json(path.canonical.decode())
+
+
+@app.command("retry")
+def retry(
+    documents: Annotated[list[int], typer.Argument(help="Ledger ids of quarantined or rejected documents.")],
+    reason: Annotated[str, typer.Option(help="Why; stands in the timeline.")] = "",
+    json_output: Json = False,
+) -> None:
+    """Translate documents again from their originals at the flow's next run."""
+    from orderhub.ledger import documents as ledger_documents
+    from orderhub.ledger.engine import transaction
+
+    with hub.ledger() as engine, transaction(engine) as connection:
+        moved = ledger_documents.retry(connection, documents, actor=hub.actor(), reason=reason)
+    if json_output:
+        print_json({"retried": moved})
+        return
+    console().print(
+        f"{len(moved)} of {len(documents)} documents go back to translation at the flow's next run."
+    )
+
+
+@app.command("findings")
+def findings(
+    document: Annotated[int, typer.Argument(help="The document's ledger id.")],
+    json_output: Json = False,
+) -> None:
+    """Only the findings of one document."""
+    from orderhub.ledger import queries
+
+    with hub.ledger() as engine, engine.connect() as connection:
+        path = queries.document_path(connection, document)
+    if path is None:
+        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    if json_output:
+        print_json(finding_rows(path.findings))
+    else:
+        print_findings(path.findings)

@@ -1,0 +1,61 @@
+"""Opens what a command needs of the running hub, and closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from orderhub.flows.registry import FlowRegistry
+    from orderhub.stage import HubContext
+
+
+def flows() -> FlowRegistry:
+    """The project's flows; needs nothing running."""
+    from orderhub.flows.registry import FlowRegistry
+    from orderhub.services.settings import get_settings
+
+    return FlowRegistry(get_settings().path("flows_folder"))
+
+
+@contextmanager
+def context() -> Iterator[HubContext]:
+    """The context of the stages on the running services."""
+    from orderhub.flows.context import open_context
+    from orderhub.services import endpoints
+    from orderhub.services.settings import get_settings
+
+    settings = get_settings()
+    opened = open_context(settings, endpoints.load(settings))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def ledger() -> Iterator[Engine]:
+    """The ledger's database only."""
+    from orderhub.ledger.engine import create_engine
+    from orderhub.services import endpoints
+
+    engine = create_engine(endpoints.load().database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def actor() -> str:
+    """Who acts, for the ledger: the user of this terminal."""
+    import getpass
+
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user id without a name, as in a container
+        import os
+
+        return f"cli:{os.getuid()}"

@@ -1,0 +1,115 @@
+"""``orderhub mapping``: check, test and run mappings; needs nothing running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, to_json
+from orderhub.errors import ConfigError
+
+app = typer.Typer(help="Mappings: from a partner's format to a canonical document.", no_args_is_help=True)
+
+Named = Annotated[list[str] | None, typer.Argument(help="Names or files; all mappings without.")]
+
+
+def _files(named: list[str] | None) -> list[Path]:
+    from orderhub.project import mappings_folder
+
+    folder = mappings_folder()
+    if not named:
+        found = sorted(folder.glob("*.yaml"))
+        if not found:
+            raise ConfigError("There is no mapping here.", todo=f"Write one into {folder.name}/.")
+        return found
+    files: list[Path] = []
+    for name in named:
+        path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{Path(name).name}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(one.stem for one in folder.glob("*.yaml"))) or "none"
+            raise ConfigError(f"There is no mapping {name!r}.", todo=f"Known mappings: {known}.")
+        files.append(path)
+    return files
+
+
+@app.command("check")
+def check(names: Named = None, json_output: Json = False) -> None:
+    """Check mappings against the source's grammar and the target's schema. Exit code 1 on an error."""
+    from orderhub.findings import Severity
+    from orderhub.mapping import check_mapping
+
+    files = _files(names)
+    findings = [finding for path in files for finding in check_mapping(path)]
+    failed = any(finding.severity is Severity.ERROR for finding in findings)
+    if json_output:
+        print_json(
+            {"mappings": [path.stem for path in files], "ok": not failed, "findings": finding_rows(findings)}
+        )
+    else:
+        print_findings(findings)
+        count = f"{len(files)} mapping{'s' if len(files) != 1 else ''}"
+        console().print(
+            f"[red]{count} checked: refused.[/red]" if failed else f"[green]{count} checked: good.[/green]"
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("test")
+def test(names: Named = None, json_output: Json = False) -> None:
+    """Run the golden pairs beside the mappings. Exit code 1 when one differs, 2 when there is none."""
+    from orderhub.mapping import test_mapping
+
+    files = _files(names)
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        for result in test_mapping(path):
+            rows.append(
+                {"mapping": path.stem, "case": result.case, "ok": result.ok, "difference": result.difference}
+            )
+    passed = sum(1 for row in rows if row["ok"])
+    if json_output:
+        print_json({"passed": passed, "failed": len(rows) - passed, "cases": rows})
+    else:
+        out = console()
+        for row in rows:
+            mark = "[green]pass[/green]" if row["ok"] else "[red]FAIL[/red]"
+            out.print(f"{mark} {row['mapping']}: {row['case']}")
+            if not row["ok"]:
+                out.print(row["difference"], markup=False, soft_wrap=True)
+        out.print(f"{passed} of {len(rows)} cases passed.")
+    if not rows:
+        raise typer.Exit(2)
+    if passed != len(rows):
+        raise typer.Exit(1)
+
+
+@app.command("run")
+def run(
+    name: Annotated[str, typer.Argument(help="A mapping's name or file.")],
+    source: Annotated[Path, typer.Argument(help="A source file.")],
+    json_output: Json = False,
+) -> None:
+    """Run one mapping over one file and show documents and findings. Exit code 1 when a document could not be made."""
+    from orderhub.findings import Severity
+    from orderhub.mapping.registry import MappingRegistry
+    from orderhub.mapping.translation import DocumentResult, translate_file
+
+    path = _files([name])[0]
+    registry = MappingRegistry(path.parent)
+    failed = False
+    out = console()
+    for row in translate_file(source, registry, mapping=path.stem):
+        failed = failed or any(finding.severity is Severity.ERROR for finding in row.findings)
+        if json_output:
+            typer.echo(to_json(row.as_row()))
+            continue
+        if isinstance(row, DocumentResult):
+            out.print(f"[bold]{row.number or '(no number)'}[/bold]")
+            if row.document is not None:
+                out.print_json(to_json(row.document))
+        print_findings(row.findings)
+    if failed:
+        raise typer.Exit(1)
