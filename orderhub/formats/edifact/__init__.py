@@ -1,0 +1,3 @@
+"""UN/EDIFACT (ISO 9735): reading, checking against the directories, writing."""
+
+from __future__ import annotations

@@ -1,0 +1,251 @@
+"""The fast way: says yes to a message that has nothing wrong, and builds its tree; everything else it leaves to the
+reference (``check.py``). It never finds errors itself.
+
+Three memories make it fast, each bounded: segments seen before (text → parsed tuple), one regular expression per
+segment definition for the others, and runs of tags seen before (state and tags → where each segment stands), which
+rest on the same ``advance`` that the reference uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from orderhub.formats.edifact.grammar import Composite, Element, Message, Segment
+from orderhub.formats.edifact.source import MessageSource
+from orderhub.formats.edifact.structure import COUNTED_BELOW, START, State, advance
+from orderhub.formats.edifact.syntax import Delimiters, shield
+from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegment
+
+#: Segments remembered; long ones are not (they hardly come again).
+MEMO_LIMIT = 20_000
+MEMO_LENGTH = 120
+RUN_LIMIT = 5_000
+
+_STAND_IN = re.compile("[\udc01-\udc04]")
+
+
+class _Slow(Exception):
+    """This message is for the reference."""
+
+
+def segment_pattern(segment: Segment, delimiters: Delimiters) -> str:
+    """The regular expression that a segment without any fault matches, one group for each component."""
+    plus, colon = re.escape(delimiters.element), re.escape(delimiters.component)
+    text = f"[^{plus}{colon}]"
+    rest = ""
+    required = False
+    for part in reversed(segment.parts):
+        if isinstance(part, Composite):
+            pattern = _composite_pattern(part, colon, text)
+        else:
+            pattern = _element_pattern(part, text)
+        required = required or part.mandatory
+        rest = f"{plus}{pattern}{rest}" if required else f"(?:{plus}{pattern}{rest})?"
+    return f"({segment.tag}){rest}"
+
+
+def _composite_pattern(part: Composite, colon: str, text: str) -> str:
+    rest = ""
+    required = False
+    for component in reversed(part.components[1:]):
+        pattern = _element_pattern(component, text)
+        required = required or component.mandatory
+        rest = f"{colon}{pattern}{rest}" if required else f"(?:{colon}{pattern}{rest})?"
+    whole = _element_pattern(part.components[0], text) + rest
+    if not part.mandatory:
+        return f"(?:{whole})?"
+    if any(component.mandatory for component in part.components):
+        return whole
+    return f"(?={colon}*{text}){whole}"
+
+
+def _element_pattern(element: Element, text: str) -> str:
+    least, most = element.minimum, element.maximum
+    if element.kind == "n":
+        if least:
+            core = f"-?[0-9]{{{least}}}"
+        else:
+            core = (
+                f"-?(?:[0-9]{{1,{most}}}(?![0-9.,])|(?=[0-9.,]{{2,{most + 1}}}(?![0-9.,]))[0-9]*[.,][0-9]+)"
+            )
+        return f"({core})" if element.mandatory else f"({core})?"
+    char = text if element.kind == "an" else text[:-1] + "0-9]"
+    if least:
+        return f"({char}{{{least}}})" if element.mandatory else f"({char}{{{least}}})?"
+    return f"({char}{{{1 if element.mandatory else 0},{most}}})"
+
+
+class _Memo(dict[str, ParsedSegment]):
+    """Segment text → parsed segment. What is missing is matched; ``_Slow`` when it does not match."""
+
+    __slots__ = ("_delimiters", "_matchers", "_message", "_uncover")
+
+    def __init__(self, message: Message, delimiters: Delimiters) -> None:
+        super().__init__()
+        self._message = message
+        self._delimiters = delimiters
+        self._uncover = shield(delimiters).uncover
+        self._matchers: dict[
+            str, tuple[Callable[[str], Any], list[tuple[int, frozenset[str]]], list[int]]
+        ] = {}
+
+    def __missing__(self, text: str) -> ParsedSegment:
+        matcher = self._matchers.get(text[:3])
+        if matcher is None:
+            matcher = self._compile(text[:3])
+        match, coded, numeric = matcher
+        found = match(text)
+        if found is None:
+            raise _Slow
+        parsed: ParsedSegment = found.groups("")
+        for at, codes in coded:
+            value = parsed[at]
+            if value and value not in codes:
+                raise _Slow
+        if "," in text and any("," in parsed[at] for at in numeric):
+            values = list(parsed)
+            for at in numeric:
+                values[at] = values[at].replace(",", ".")
+            parsed = tuple(values)
+        if not text.isascii() and _STAND_IN.search(text):
+            parsed = tuple([self._uncover(value) for value in parsed])
+        if len(text) <= MEMO_LENGTH:
+            if len(self) >= MEMO_LIMIT:
+                self.clear()
+            self[text] = parsed
+        return parsed
+
+    def _compile(self, tag: str) -> tuple[Callable[[str], Any], list[tuple[int, frozenset[str]]], list[int]]:
+        segment = self._message.segments.get(tag)
+        if segment is None:
+            raise _Slow
+        pattern = re.compile(segment_pattern(segment, self._delimiters), re.DOTALL)
+        components = list(segment.components())
+        coded = [(flat, what.codes) for flat, _, _, what in components if what.codes is not None]
+        numeric = [flat for flat, _, _, what in components if what.kind == "n"]
+        self._matchers[tag] = (pattern.fullmatch, coded, numeric)
+        return self._matchers[tag]
+
+
+class _Run:
+    """What a run of tags means from a given state: where it ends, and the index of what it holds."""
+
+    __slots__ = ("index", "inner", "length", "state")
+
+    def __init__(self, state: State, index: Index, inner: Index | None, length: int) -> None:
+        self.state = state
+        self.index = index
+        self.inner = inner
+        self.length = length
+
+
+class FastReader:
+    """Reads faultless messages of one type, with one set of delimiters."""
+
+    def __init__(self, message: Message, delimiters: Delimiters) -> None:
+        self._message = message
+        self._terminator = delimiters.terminator
+        self._element = delimiters.element
+        self._shield = shield(delimiters)
+        self._release = delimiters.release
+        self._memo = _Memo(message, delimiters)
+        self._runs: dict[tuple[State, tuple[str, ...]], _Run | None] = {}
+        self._trigger = message.repeating.tag if message.repeating else None
+        self._number = message.repeating.number if message.repeating else -1
+        # Counts that an inexact state does not keep: no tag may occur more often than the least of its limits.
+        self._limits: dict[str, int] = {}
+        for position in message.positions[1:]:
+            if position.maximum >= COUNTED_BELOW:
+                known = self._limits.get(position.tag, position.maximum)
+                self._limits[position.tag] = min(known, position.maximum)
+
+    def read(self, text: str, source: MessageSource) -> GroupNode | None:
+        """The tree of a whole message (UNH to UNT with its terminator), ``None`` when it is not faultless."""
+        if self._release and self._release in text:
+            text = self._shield.cover(text)
+        end = self._terminator
+        if "\n" in text or "\r" in text:
+            text = text.replace(end + "\r\n", end).replace(end + "\n", end).replace(end + "\r", end)
+            if "\n" in text or "\r" in text:
+                return None
+        pieces = text.split(end)
+        if pieces.pop():
+            return None
+        memo = self._memo
+        try:
+            segments = [memo[piece] for piece in pieces]
+        except _Slow:
+            return None
+        # UNT: number of segments and reference of UNH
+        header, trailer = segments[0], segments[-1]
+        if trailer[0] != "UNT" or trailer[2] != header[1] or trailer[1] != str(len(segments)):
+            return None
+        tags = [segment[0] for segment in segments]
+        if len(tags) > COUNTED_BELOW and not self._within_limits(tags):
+            return None
+        return self._arrange(tags, segments, source)
+
+    def _within_limits(self, tags: list[str]) -> bool:
+        counts = Counter(tags)
+        return all(counts[tag] <= limit for tag, limit in self._limits.items() if tag in counts)
+
+    def _arrange(
+        self, tags: list[str], segments: list[ParsedSegment], source: MessageSource
+    ) -> GroupNode | None:
+        starts = [at for at, tag in enumerate(tags) if tag == self._trigger]
+        size = len(tags)
+        run = self._run(START, tuple(tags[: starts[0]] if starts else tags))
+        if run is None:
+            return None
+        if not starts:
+            return (run.index, segments, 0, source) if run.length == size else None
+        head = run
+        nodes: list[GroupNode] = []
+        starts.append(size)
+        start = starts[0]
+        for end in starts[1:]:
+            run = self._run(run.state, tuple(tags[start:end]))
+            if run is None or run.inner is None:
+                return None
+            nodes.append((run.inner, segments[start : start + run.length], start, source))
+            start = end
+        index: Index = dict(head.index)
+        index[self._number] = nodes
+        start = starts[-2]
+        for number, places in run.index.items():
+            index[number] = tuple(
+                [
+                    at + start if at.__class__ is int else (at[0] + start, at[1] + start, at[2])
+                    for at in places
+                ]
+            )
+        return index, segments, 0, source
+
+    def _run(self, state: State, tags: tuple[str, ...]) -> _Run | None:
+        key = (state, tags)
+        try:
+            return self._runs[key]
+        except KeyError:
+            pass
+        if len(self._runs) >= RUN_LIMIT:
+            self._runs.clear()
+        run = self._work_out(state, tags)
+        self._runs[key] = run
+        return run
+
+    def _work_out(self, state: State, tags: tuple[str, ...]) -> _Run | None:
+        steps: list[tuple[State, bool] | None] = []
+        for tag in tags:
+            step = advance(self._message, state, tag, exact=False)
+            if step is None:
+                return None
+            steps.append(step)
+            state = step[0]
+        arranged = Arranged(self._message, steps)
+        if len(arranged.repeating) == 1:
+            _, length, inner = arranged.repeating[0]
+            return _Run(state, arranged.index, inner, length)
+        return _Run(state, arranged.index, None, len(tags)) if not arranged.repeating else None

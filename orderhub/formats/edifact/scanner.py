@@ -1,0 +1,197 @@
+"""Cuts a stream of bytes into service segments and whole messages, holding no more than one message at a time."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+from orderhub.formats.base import Source
+from orderhub.formats.edifact.source import find_unreleased, released
+from orderhub.formats.edifact.syntax import BETWEEN_SEGMENTS, STANDARD, Delimiters
+
+CHUNK = 256 * 1024
+
+
+class Cut(NamedTuple):
+    """A piece of the stream: bytes (with terminator, when there is one), where it starts, and whether it is whole."""
+
+    raw: bytes
+    offset: int
+    line: int
+    line_start: int
+    whole: bool
+
+
+@lru_cache(maxsize=64)
+def _boundary(element: str, terminator: str) -> re.Pattern[bytes]:
+    """A service segment that can follow a message or stand instead of its trailer."""
+    plus, end = re.escape(element.encode("ascii")), re.escape(terminator.encode("ascii"))
+    return re.compile(end + rb"[ \t\r\n\x00\x1a]*(UN[HTZEBG]" + plus + rb"|UNA[^A-Za-z0-9])")
+
+
+class Scanner:
+    """Reads forward. ``delimiters`` may be changed between segments (UNA)."""
+
+    def __init__(self, source: Source) -> None:
+        self.delimiters: Delimiters = STANDARD
+        self._buffer = b""
+        self._position = 0
+        self._base = 0  # offset in the file of _buffer[0]
+        self._line = 1
+        self._line_start = 0
+        self._ended = False
+        self._close = isinstance(source, Path)
+        self._stream: BinaryIO
+        if isinstance(source, bytes):
+            self._stream = BytesIO()
+            self._buffer = source
+            self._ended = True
+        elif isinstance(source, Path):
+            self._stream = source.open("rb")
+        else:
+            self._stream = source
+
+    def __enter__(self) -> Scanner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._close:
+            self._stream.close()
+
+    @property
+    def offset(self) -> int:
+        return self._base + self._position
+
+    @property
+    def line(self) -> int:
+        return self._line
+
+    @property
+    def line_start(self) -> int:
+        return self._line_start
+
+    def _fill(self) -> bool:
+        """Read more; the buffer then starts at the current position. Chunks grow with what is held, so that a long
+        message is not copied again and again."""
+        if self._ended:
+            return False
+        held = len(self._buffer) - self._position
+        chunk = self._stream.read(max(CHUNK, held))
+        if not chunk:
+            self._ended = True
+            return False
+        self._base += self._position
+        self._buffer = self._buffer[self._position :] + chunk
+        self._position = 0
+        return True
+
+    def head(self, size: int) -> bytes:
+        """The next bytes, without taking them."""
+        while len(self._buffer) - self._position < size and self._fill():
+            pass
+        return self._buffer[self._position : self._position + size]
+
+    def _take(self, end: int, whole: bool) -> Cut:
+        """Take everything up to an index of the buffer."""
+        raw = self._buffer[self._position : end]
+        cut = Cut(raw, self.offset, self._line, self._line_start, whole)
+        breaks = raw.count(b"\n")
+        if breaks:
+            self._line += breaks
+            self._line_start = self.offset + raw.rfind(b"\n") + 1
+        self._position = end
+        return cut
+
+    def skip_blank(self) -> None:
+        """Go past what may stand between segments."""
+        while True:
+            at = self._position
+            buffer = self._buffer
+            size = len(buffer)
+            while at < size and buffer[at] in BETWEEN_SEGMENTS:
+                at += 1
+            if at > self._position:
+                self._take(at, True)
+            if at < size or not self._fill():
+                return
+
+    def skip_bytes(self, count: int) -> Cut:
+        """Take a number of bytes (a byte order mark, UNA)."""
+        self.head(count)
+        return self._take(min(self._position + count, len(self._buffer)), True)
+
+    def segment(self, limit: int) -> Cut:
+        """One segment with its terminator; not whole when none comes within ``limit`` bytes."""
+        terminator = self.delimiters.terminator.encode("ascii")
+        release = self.delimiters.release.encode("ascii")
+        while True:
+            end = find_unreleased(self._buffer, terminator, release, self._position)
+            if end >= 0:
+                return self._take(end + 1, True)
+            if len(self._buffer) - self._position > limit or not self._fill():
+                return self._take(len(self._buffer), False)
+
+    def message(self, limit: int) -> Cut:
+        """From UNH to the end of UNT; not whole when another service segment, the end of the file or the limit comes
+        first."""
+        trailer = b"UNT" + self.delimiters.element.encode("ascii")
+        header = b"UNH" + self.delimiters.element.encode("ascii")
+        terminator = self.delimiters.terminator.encode("ascii")
+        release = self.delimiters.release.encode("ascii")
+        start = self._position
+        at = self._buffer.find(trailer, start)
+        if at >= 0 and self._begins_segment(at, terminator, release):
+            end = find_unreleased(self._buffer, terminator, release, at)
+            if end >= 0 and self._buffer.find(header, start + 3, at) < 0:
+                return self._take(end + 1, True)
+        return self._message_slowly(limit, terminator, release)
+
+    def _begins_segment(self, at: int, terminator: bytes, release: bytes) -> bool:
+        before = at - 1
+        while before > self._position and self._buffer[before] in BETWEEN_SEGMENTS:
+            before -= 1
+        return self._buffer[before : before + 1] == terminator and not released(
+            self._buffer, before, release, self._position
+        )
+
+    def _message_slowly(self, limit: int, terminator: bytes, release: bytes) -> Cut:
+        pattern = _boundary(self.delimiters.element, self.delimiters.terminator)
+        seen = 0  # how far, from the current position, there is no boundary
+        while True:
+            for found in pattern.finditer(self._buffer, self._position + seen):
+                if released(self._buffer, found.start(), release, self._position):
+                    continue
+                if found[1].startswith(b"UNT"):
+                    end = find_unreleased(self._buffer, terminator, release, found.end())
+                    if end >= 0:
+                        return self._take(end + 1, True)
+                    seen = found.start() - self._position
+                    break
+                return self._take(found.start() + 1, False)
+            else:
+                seen = max(seen, len(self._buffer) - self._position - 64)
+            if len(self._buffer) - self._position > limit or not self._fill():
+                return self._take(len(self._buffer), False)
+
+    def discard_to(self, marker: bytes) -> int:
+        """Drop everything before a marker or the end of the file; the number of bytes dropped."""
+        dropped = 0
+        while True:
+            at = self._buffer.find(marker, self._position)
+            if at >= 0:
+                dropped += at - self._position
+                self._take(at, True)
+                return dropped
+            keep = max(self._position, len(self._buffer) - len(marker) + 1)
+            dropped += keep - self._position
+            self._take(keep, True)
+            if not self._fill():
+                dropped += len(self._buffer) - self._position
+                self._take(len(self._buffer), True)
+                return dropped
