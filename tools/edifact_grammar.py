@@ -79,10 +79,52 @@ QUALIFIED_BY_COMPOSITE = {
     "RTE": "C128", "IRQ": "C333",
 }  # fmt: skip
 
+#: Composites that the collected facts of a directory have without some of their components. They are taken from the
+#: neighbouring directory, in which they are the same.
+REPAIRS = {
+    "D97A": (
+        "D96A",
+        (
+            "C078",
+            "C082",
+            "C206",
+            "C222",
+            "C237",
+            "C273",
+            "C329",
+            "C503",
+            "C504",
+            "C509",
+            "C516",
+            "C829",
+            "C850",
+        ),
+    ),
+}
+
+
+def repair(facts: dict[str, Any], good: dict[str, Any], composites: tuple[str, ...]) -> None:
+    """Put the whole composites in the place of the incomplete ones."""
+    whole = {
+        part[0]: part[2] for parts in good["segments"].values() for part in parts if isinstance(part[2], list)
+    }
+    for parts in facts["segments"].values():
+        for part in parts:
+            if part[0] in composites:
+                part[2] = whole[part[0]]
+                for component in part[2]:
+                    for kind in ("codes", "names"):
+                        if component[0] in good[kind]:
+                            facts[kind].setdefault(component[0], good[kind][component[0]])
+
 
 def element_name(raw: str) -> str:
     """``documentmessageNameCoded`` → ``document message name coded``."""
-    text = raw.replace(",", " ").replace("documentmessage", "documentMessage").replace("Ornotification", "OrNotification")
+    text = (
+        raw.replace(",", " ")
+        .replace("documentmessage", "documentMessage")
+        .replace("Ornotification", "OrNotification")
+    )
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).lower()
     return re.sub(r"\s+", " ", words).strip()
 
@@ -125,7 +167,9 @@ def collect(segments: dict[str, list[list[Any]]]) -> tuple[dict[str, Any], dict[
         if SEGMENT_QUALIFIERS.get(tag) in names:
             segment["qualifier"] = SEGMENT_QUALIFIERS[tag]
         elif QUALIFIED_BY_COMPOSITE.get(tag) in names:
-            segment["qualifier"] = f"{QUALIFIED_BY_COMPOSITE[tag]}/{COMPOSITE_QUALIFIERS[QUALIFIED_BY_COMPOSITE[tag]]}"
+            segment["qualifier"] = (
+                f"{QUALIFIED_BY_COMPOSITE[tag]}/{COMPOSITE_QUALIFIERS[QUALIFIED_BY_COMPOSITE[tag]]}"
+            )
         own[tag] = segment
     return own, dict(sorted(composites.items())), dict(sorted(elements.items()))
 
@@ -167,12 +211,18 @@ def write(path: Path, content: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "schemas" / "edifact")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).resolve().parents[1] / "schemas" / "edifact"
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for source in sorted(args.folder.glob("D[0-9][0-9][AB].json")):
         directory = f"{source.stem[0]}.{source.stem[1:]}"
-        write(args.out / f"{directory}.json", table(json.loads(source.read_text("utf-8")), directory))
+        facts = json.loads(source.read_text("utf-8"))
+        if source.stem in REPAIRS:
+            neighbour, composites = REPAIRS[source.stem]
+            repair(facts, json.loads((args.folder / f"{neighbour}.json").read_text("utf-8")), composites)
+        write(args.out / f"{directory}.json", table(facts, directory))
     service = json.loads((args.folder / "service.json").read_text("utf-8"))
     for version, facts in service.items():
         write(args.out / f"service_{version.lower()}.json", table(facts, f"service {version}"))
