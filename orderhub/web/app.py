@@ -1,0 +1,118 @@
+"""Puts the pages and the API together into one FastAPI app, behind the guard."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from orderhub.errors import HubError, LedgerError
+from orderhub.ledger.archive import Archive
+from orderhub.web import i18n, page
+from orderhub.web.acting import LedgerActions
+from orderhub.web.guard import Guard
+from orderhub.web.ports import Actions, CurrentUser, WebSettings
+from orderhub.web.reading import NotThere, Reading
+from orderhub.web.routes import api, documents, files, reference
+
+STATIC = Path(__file__).parent / "static"
+
+DESCRIPTION = """Documents, files and what happened to them. Every route needs a signed-in user; unsafe methods also need
+the right to act and, from a browser, the same origin."""
+
+
+def create_app(
+    *,
+    engine: Engine,
+    archive: Archive,
+    current_user: CurrentUser,
+    actions: Actions | None = None,
+    settings: WebSettings | None = None,
+) -> FastAPI:
+    """The app, to be served alone or mounted under any path.
+
+    :param engine: of the ledger's database (``orderhub.ledger.engine.create_engine``); its pool bounds the pages' use.
+    :param archive: where the originals are.
+    :param current_user: says who sends a request; ``None`` means nobody, and nobody gets nothing.
+    :param actions: what retry and discard do; by default they are done on the ledger and wait for the next run.
+    """
+    settings = settings or WebSettings()
+    for language in i18n.LANGUAGES:
+        i18n.catalog(language)
+    app = FastAPI(
+        title=settings.title,
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.settings = settings
+    app.state.reading = Reading(engine, archive, settings)
+    app.state.actions = actions or LedgerActions(engine)
+    app.state.static_version = _version()
+    app.include_router(documents.router)
+    app.include_router(files.router)
+    app.include_router(reference.router)
+    app.include_router(api.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.get("/", include_in_schema=False)
+    async def start(request: Request) -> Response:
+        return RedirectResponse(f"{page.base_of(request)}/documents", status_code=307)
+
+    app.add_exception_handler(HubError, _hub_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(Guard, current_user=current_user, settings=settings)
+    return app
+
+
+def _version() -> str:
+    """Changes when a static file does, so that browsers may keep them."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _answer(request: Request, status: int, code: str, message: str) -> Response:
+    wants_page = "text/html" in request.headers.get("accept", "") and not page.is_partial(request)
+    if wants_page and "/api/" not in request.url.path:
+        return page.render(request, "problem.html", status=status, code=code, message=message)
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+
+
+async def _hub_error(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HubError)  # noqa: S101 - registered for this class only
+    if isinstance(problem, NotThere):
+        status = 404
+    elif problem.retryable:
+        status = 503
+    elif isinstance(problem, LedgerError):
+        status = 409
+    else:
+        status = 500
+    return _answer(request, status, problem.code, f"{problem.what} {problem.todo}")
+
+
+async def _http_error(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)  # noqa: S101 - registered for this class only
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(
+        problem.status_code, f"HTTP_{problem.status_code}"
+    )
+    return _answer(request, problem.status_code, code, str(problem.detail))
+
+
+async def _invalid(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RequestValidationError)  # noqa: S101 - registered for this class only
+    first = problem.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _answer(request, 422, "INVALID_REQUEST", f"{where}: {first['msg']}")

@@ -1,0 +1,143 @@
+"""The door: one ASGI middleware before every route, static file and schema. Nothing passes unless it is allowed.
+
+It asks who sends the request, refuses who is not signed in, refuses unsafe requests that another site sends with the
+person's cookies (Origin and Sec-Fetch-Site, see the OWASP cheat sheet on cross-site request forgery), and sets the
+security headers on every answer, refusals too.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orderhub.web.ports import CurrentUser, User, WebSettings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Guard:
+    """Deny by default; see the module."""
+
+    def __init__(self, app: ASGIApp, *, current_user: CurrentUser, settings: WebSettings) -> None:
+        self.app = app
+        self.current_user = current_user
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            # The pages have no WebSocket; a handshake is refused before anything looks at it.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+
+        request = Request(scope, receive)
+        cacheable = False
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                if not cacheable or message["status"] >= 400:
+                    headers["cache-control"] = "no-store"
+            await send(message)
+
+        user = await self.current_user(request)
+        refusal = self._refusal(request, user)
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+            return
+        scope.setdefault("state", {})["user"] = user
+        cacheable = _path(scope).startswith("/static/")
+        await self.app(scope, receive, send_with_headers)
+
+    def _refusal(self, request: Request, user: User | None) -> Response | None:
+        if user is None:
+            if self.settings.sign_in_url and _is_navigation(request):
+                here = quote(
+                    request.url.path + (f"?{request.url.query}" if request.url.query else ""), safe="/"
+                )
+                return RedirectResponse(self.settings.sign_in_url.replace("{next}", here), status_code=302)
+            return _error(401, "NOT_SIGNED_IN", "You are not signed in. Sign in and try again.")
+        if not user.can_read:
+            return _error(
+                403, "NOT_ALLOWED", "Your account may not see this. Ask an administrator for access."
+            )
+        if request.method not in SAFE_METHODS:
+            if not self._same_origin(request.headers):
+                return _error(
+                    403,
+                    "FOREIGN_ORIGIN",
+                    "This request came from another site. Use Orderhub's own page instead.",
+                )
+            if not user.can_act:
+                return _error(
+                    403, "NOT_ALLOWED", "Your account may only read. Ask an administrator for access."
+                )
+        return None
+
+    def _same_origin(self, headers: Headers) -> bool:
+        """Whether the page that sends an unsafe request is ours.
+
+        Browsers always send one of both headers on such requests and pages cannot forge them. A client that sends
+        neither is no browser; it must show a token of its own, since a cookie alone proves nothing.
+        """
+        site = headers.get("sec-fetch-site")
+        origin = headers.get("origin")
+        if origin is not None and origin in self.settings.allowed_origins:
+            return True
+        if site is not None:
+            return site == "same-origin"
+        if origin is not None:
+            return bool(origin != "null" and urlsplit(origin).netloc == headers.get("host", ""))
+        return headers.get("authorization", "").lower().startswith("bearer ")
+
+
+def _path(scope: Scope) -> str:
+    """The path inside this app, whatever it is mounted under."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def _is_navigation(request: Request) -> bool:
+    """Whether a person's browser opens a page, as against a script, a style or an API client asking for data."""
+    if request.method not in ("GET", "HEAD") or "hx-request" in request.headers:
+        return False
+    mode = request.headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)

@@ -1,0 +1,65 @@
+"""Ranges of text that findings point at, cut into pieces that a template can print."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_RANK = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A range of characters in one line, from ``start`` up to ``end``, and the number of the finding about it."""
+
+    start: int
+    end: int
+    finding: int
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text with the findings about it (none for plain text). ``severity`` is the worst of them."""
+
+    text: str
+    findings: tuple[int, ...] = ()
+    severity: str = ""
+
+
+def cut(text: str, marks: Sequence[Mark]) -> list[Piece]:
+    """A line as pieces; overlapping marks share the pieces where they overlap. Marks of no width take one character."""
+    if not marks:
+        return [Piece(text)]
+    ranges = []
+    for mark in marks:
+        start = max(0, min(mark.start, len(text)))
+        end = max(start, min(mark.end, len(text)))
+        if start == end:
+            start, end = (start, end + 1) if end < len(text) else (max(0, start - 1), end)
+        ranges.append((start, end, mark))
+    edges = sorted({0, len(text), *(r[0] for r in ranges), *(r[1] for r in ranges)})
+    pieces: list[Piece] = []
+    for left, right in itertools.pairwise(edges):
+        here = [mark for start, end, mark in ranges if start <= left and right <= end]
+        findings = tuple(sorted({mark.finding for mark in here}))
+        severity = min((mark.severity for mark in here), key=lambda s: _RANK.get(s, 3), default="")
+        pieces.append(Piece(text[left:right], findings, severity))
+    return pieces or [Piece(text, tuple(m.finding for m in marks), marks[0].severity)]
+
+
+def visible(text: str) -> str:
+    """Control characters as their pictures (U+2400 block), and bidirectional overrides as escapes, one to one.
+
+    Partner text must not be able to reorder what an operator reads on the page.
+    """
+    return text.translate(_VISIBLE)
+
+
+_VISIBLE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20) if code != 0x09}
+_VISIBLE[0x7F] = "␡"
+_VISIBLE.update(dict.fromkeys(range(0x80, 0xA0), "�"))
+_VISIBLE.update(
+    dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029], "�")
+)

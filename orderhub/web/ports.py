@@ -1,0 +1,61 @@
+"""What the pages need from whoever serves them: who is signed in, and how to act on a document."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who is signed in.
+
+    ``id`` is what audit rows carry; ``can_read`` opens pages and API, ``can_act`` retry and discard. Acting is off
+    unless the host says otherwise.
+    """
+
+    id: str
+    name: str
+    can_read: bool = True
+    can_act: bool = False
+
+
+#: Answers who sends a request, or ``None`` for nobody. Asked once per request, before anything else runs.
+CurrentUser: TypeAlias = Callable[[Request], Awaitable[User | None]]
+
+
+class Actions(Protocol):
+    """What people may do to a document. Both write an audit row in the user's name.
+
+    They raise :class:`orderhub.errors.LedgerError` when the document's state does not allow the step (somebody else was
+    faster) and are called in a worker thread, so they may block.
+    """
+
+    def retry(self, document_id: int, *, user: User, reason: str) -> None:
+        """Send a quarantined document through translation and validation again."""
+
+    def discard(self, document_id: int, *, user: User, reason: str) -> None:
+        """Close a quarantined document for good; ``reason`` is mandatory."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """How the pages behave.
+
+    ``sign_in_url`` is where a person who is not signed in is sent (``{next}`` is replaced by the page's address);
+    without it they get 401. ``run_url`` and ``flow_url`` are templates of the scheduler's own pages
+    (``/dags/{dag}/runs/{run}``), empty when there is none. ``allowed_origins`` are further origins whose pages
+    may send unsafe requests (a proxy that rewrites the host). ``original_limit`` is how many bytes of an original
+    a page shows; the rest is behind the download. ``refresh_seconds`` is how often open pages look for news.
+    """
+
+    sign_in_url: str = ""
+    run_url: str = ""
+    flow_url: str = ""
+    allowed_origins: frozenset[str] = field(default_factory=frozenset)
+    original_limit: int = 512 * 1024
+    refresh_seconds: int = 4
+    title: str = "Orderhub"

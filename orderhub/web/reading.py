@@ -1,0 +1,121 @@
+"""Answers the pages' and the API's questions from ledger and archive. Blocking: called in worker threads."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Engine
+
+from orderhub.errors import ArchiveError, HubError
+from orderhub.ledger import acknowledgements, queries
+from orderhub.ledger.archive import Archive
+from orderhub.ledger.engine import transaction
+from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
+from orderhub.web import canonical, listing, original, views
+from orderhub.web.ports import WebSettings
+from orderhub.web.search import Search
+from orderhub.web.views import DocumentView, FileView, Listing
+
+
+class NotThere(HubError):
+    """Nothing with this id, or nothing kept of it."""
+
+    code = "NOT_FOUND"
+
+
+class Reading:
+    """Reads; never writes."""
+
+    def __init__(self, engine: Engine, archive: Archive, settings: WebSettings) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._settings = settings
+
+    def documents(self, search: Search, *, size: int = listing.PAGE_SIZE) -> Listing[DocumentRow]:
+        with transaction(self._engine) as connection:
+            return listing.documents(connection, search, size=size)
+
+    def files(self, search: Search, *, size: int = listing.PAGE_SIZE) -> Listing[InterchangeRow]:
+        with transaction(self._engine) as connection:
+            return listing.files(connection, search, size=size)
+
+    def path(self, document_id: int) -> DocumentPath:
+        """Raises :class:`NotThere`."""
+        with transaction(self._engine) as connection:
+            path = queries.document_path(connection, document_id)
+        if path is None:
+            raise NotThere(
+                f"There is no document {document_id}.", todo="Look it up in the list of documents."
+            )
+        return path
+
+    def document(self, document_id: int) -> DocumentView:
+        """Everything of one document, its original too. Raises :class:`NotThere`."""
+        path = self.path(document_id)
+        findings = views.numbered(path.findings)
+        plain = msgspec.json.decode(path.canonical) if path.canonical else None
+        fields, in_canonical = (
+            canonical.render(
+                plain,
+                [
+                    (item.number, item.finding.severity.value, item.finding.field)
+                    for item in findings
+                    if item.finding.field
+                ],
+            )
+            if plain is not None
+            else ([], set())
+        )
+        shown, problem = self._original(path.interchange, findings, message=path.row.ordinal)
+        return DocumentView(
+            path=path,
+            findings=views.placed(findings, shown.placed if shown else set(), in_canonical),
+            steps=views.steps(path),
+            fields=fields,
+            original=shown,
+            original_problem=problem,
+        )
+
+    def file(self, interchange_id: int) -> FileView:
+        """Everything of one file. Raises :class:`NotThere`."""
+        row = self.interchange(interchange_id)
+        with transaction(self._engine) as connection:
+            inside = listing.documents(connection, Search(sort="received"), size=200, interchange_id=row.id)
+            answers = acknowledgements.recorded(connection, row.id)
+        findings = views.numbered(row.findings)
+        shown, problem = self._original(row, findings, message=None)
+        return FileView(
+            row=row,
+            findings=views.placed(findings, shown.placed if shown else set(), set()),
+            documents=inside,
+            acknowledgements=answers,
+            original=shown,
+            original_problem=problem,
+        )
+
+    def interchange(self, interchange_id: int) -> InterchangeRow:
+        """Raises :class:`NotThere`."""
+        with transaction(self._engine) as connection:
+            row = queries.interchange(connection, interchange_id)
+        if row is None:
+            raise NotThere(f"There is no file {interchange_id}.", todo="Look it up in the list of files.")
+        return row
+
+    def bytes_of(self, row: InterchangeRow) -> bytes:
+        """The original, verified against its hash. Raises :class:`NotThere`, ``ArchiveError``."""
+        if row.archive_key is None:
+            raise NotThere(
+                f"Nothing was kept of file {row.id}: {row.problem or 'it had no content'}.",
+                todo="Ask the sender to send it again.",
+            )
+        return self._archive.read(row.archive_key)
+
+    def _original(
+        self, row: InterchangeRow, findings: list[views.NumberedFinding], *, message: int | None
+    ) -> tuple[original.Original | None, str]:
+        try:
+            data = self.bytes_of(row)
+        except (NotThere, ArchiveError) as problem:
+            return None, f"{problem.what} {problem.todo}"
+        pointers = [item.pointer() for item in findings]
+        limit = self._settings.original_limit
+        return original.render(data, pointers, limit=limit, message=message), ""

@@ -1,0 +1,1 @@
+"""The routes: pages of documents and files, the API, and its reference."""

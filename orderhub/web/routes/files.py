@@ -1,0 +1,54 @@
+"""Pages of files (interchanges): the list, one file, and its original to download."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orderhub.web import page
+from orderhub.web.routes.documents import Id
+from orderhub.web.search import RANGES, Search
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/files")
+def files(request: Request) -> Response:
+    """The list; as a part when htmx asks for it."""
+    search = Search.parse(request.query_params)
+    listing = page.reading_of(request).files(search)
+    context: dict[str, Any] = {"search": search, "listing": listing, "ranges": RANGES, "here": "files"}
+    if page.is_partial(request):
+        return page.unless_seen(request, page.render(request, "files_results.html", **context))
+    return page.render(request, "files.html", **context)
+
+
+@router.get("/files/{interchange_id}")
+def file(request: Request, interchange_id: Id) -> Response:
+    """One file: what is in it and what was found in it."""
+    view = page.reading_of(request).file(interchange_id)
+    return page.render(request, "file.html", view=view, here="files")
+
+
+@router.get("/files/{interchange_id}/original")
+def original(request: Request, interchange_id: Id) -> Response:
+    """The bytes as they arrived, always as a download: a browser must never open them as a page."""
+    reading = page.reading_of(request)
+    row = reading.interchange(interchange_id)
+    return Response(
+        reading.bytes_of(row),
+        media_type="application/octet-stream",
+        headers={"content-disposition": attachment(row.name, row.id)},
+    )
+
+
+def attachment(name: str, number: int) -> str:
+    """Content-Disposition for a partner's file name (RFC 6266): a plain name of ours, theirs only encoded."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name.rsplit("/", 1)[-1]).strip("._")[:100] or f"file-{number}"
+    theirs = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name)[:150]
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(theirs, safe='')}"

@@ -1,0 +1,220 @@
+// Keyboard, live updates, dialogs, times. Everything works through links and forms without it, only less nicely.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const typing = (element) => element && (element.matches("input:not([type=checkbox]):not([type=radio]), textarea, select")
+    || element.isContentEditable);
+
+  // --- times -----------------------------------------------------------------------------------------------------
+  const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
+  const absolute = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "medium" });
+  const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  function ages(from = document) {
+    for (const element of all("time.ago", from)) {
+      const when = new Date(element.dateTime);
+      const seconds = (when - Date.now()) / 1000;
+      const [unit, length] = units.find(([, size]) => Math.abs(seconds) >= size) || units[5];
+      const text = relative.format(Math.trunc(seconds / length), unit);
+      if (element.textContent !== text) element.textContent = text;
+      const title = absolute.format(when);
+      if (element.title !== title) element.title = title;
+    }
+  }
+  setInterval(ages, 10000);
+
+  // --- links to pages around the frame ------------------------------------------------------------------------------
+  // The frame's sandbox forbids it to steer the window, so the click is done by the page around it.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-top]");
+    if (!link || window.parent === window || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    try {
+      const other = window.parent.document.createElement("a");
+      other.href = link.href;
+      window.parent.document.body.append(other);
+      other.click();
+      other.remove();
+    } catch {
+      window.location.href = link.href;
+    }
+  });
+
+  // --- rows ----------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-href]");
+    if (!row || event.target.closest("a, button, input, label, summary") || String(window.getSelection())) return;
+    if (event.metaKey || event.ctrlKey) window.open(row.dataset.href, "_blank", "noopener");
+    else window.location.href = row.dataset.href;
+  });
+  const rowLinks = () => all("tr[data-href] a.number");
+  function step(by) {
+    const links = rowLinks();
+    if (!links.length) return;
+    const here = links.indexOf(document.activeElement);
+    const next = here < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, here + by));
+    links[next].focus();
+    links[next].closest("tr").scrollIntoView({ block: "nearest" });
+  }
+
+  // --- findings ------------------------------------------------------------------------------------------------------
+  let findingAt = -1;
+  function show(number) {
+    all(".lit").forEach((element) => element.classList.remove("lit"));
+    const marks = all(`[data-findings~="${CSS.escape(String(number))}"]`);
+    marks.forEach((element) => element.classList.add("lit"));
+    const smooth = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    for (const pane of all(".pane .scroll")) {
+      const mark = one(".lit", pane);
+      if (mark) {
+        const top = mark.getBoundingClientRect().top - pane.getBoundingClientRect().top + pane.scrollTop;
+        pane.scrollTo({ top: top - pane.clientHeight / 2, behavior: smooth });
+      }
+    }
+    if (marks.length) {
+      const box = marks[0].closest(".pane").getBoundingClientRect();
+      if (box.top < 48 || box.top > window.innerHeight * 0.6) {
+        marks[0].closest(".pane").scrollIntoView({ block: "start", behavior: smooth });
+      }
+    }
+    all("[data-finding]").forEach((item) => item.toggleAttribute("aria-current", item.dataset.finding === String(number)));
+    findingAt = all("button[data-finding]").findIndex((item) => item.dataset.finding === String(number));
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-finding]");
+    if (button) show(button.dataset.finding);
+    const mark = event.target.closest("mark[data-findings]");
+    if (mark) {
+      const first = mark.dataset.findings.split(" ")[0];
+      show(first);
+      one(`button[data-finding="${CSS.escape(first)}"]`)?.scrollIntoView({ block: "nearest" });
+    }
+  });
+  function stepFinding(by) {
+    const buttons = all("button[data-finding]");
+    if (!buttons.length) return;
+    findingAt = (findingAt + by + buttons.length) % buttons.length;
+    buttons[findingAt].focus();
+    show(buttons[findingAt].dataset.finding);
+  }
+
+  // --- dialogs, menus, copying ---------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.opens);
+      all(".problem", dialog).forEach((element) => element.remove());
+      dialog.showModal();
+      return;
+    }
+    if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+    if (event.target.tagName === "DIALOG") event.target.close();
+    for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    const copier = event.target.closest("button[data-copy]");
+    if (copier) {
+      navigator.clipboard?.writeText(copier.dataset.copy).then(() => {
+        copier.classList.add("copied");
+        setTimeout(() => copier.classList.remove("copied"), 1200);
+      }, () => {});
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    const required = one("textarea[data-required]", event.target);
+    if (required && !required.value.trim()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      required.focus();
+    }
+  }, true);
+
+  // --- keyboard ------------------------------------------------------------------------------------------------------
+  document.addEventListener("keydown", (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey || event.isComposing) return;
+    const dialog = one("dialog[open]");
+    if (event.key === "Escape") {
+      if (dialog) return;
+      const menu = one("details.menu[open]");
+      if (menu) {
+        menu.open = false;
+        one("summary", menu).focus();
+      } else if (typing(document.activeElement)) {
+        const field = document.activeElement;
+        if (field.id === "q" && field.value) {
+          field.value = "";
+          field.dispatchEvent(new Event("input", { bubbles: true }));
+        } else field.blur();
+      } else if (rowLinks().includes(document.activeElement)) document.activeElement.blur();
+      else one("a[data-back]")?.click();
+      return;
+    }
+    if (dialog || typing(event.target)) {
+      if (event.key === "ArrowDown" && event.target.id === "q") { event.preventDefault(); step(1); }
+      return;
+    }
+    const does = {
+      "/": () => { const field = document.getElementById("q"); if (field) { field.focus(); field.select(); } },
+      j: () => (rowLinks().length ? step(1) : stepFinding(1)),
+      k: () => (rowLinks().length ? step(-1) : stepFinding(-1)),
+      r: () => one('[data-opens="retry"]')?.click(),
+      "?": () => document.getElementById("keys")?.showModal(),
+    }[event.key];
+    if (does) { event.preventDefault(); does(); }
+  });
+
+  // --- live parts ----------------------------------------------------------------------------------------------------
+  // A part says how often it wants to be looked at; the server answers 204 while it is the same, so nothing moves
+  // under the reader's hands. Focus and open menus outlive a change.
+  function due(part) {
+    return document.visibilityState === "visible" && !one("dialog[open]") && !one("details.menu[open]", part)
+      && !root.classList.contains("busy") && !String(window.getSelection());
+  }
+  function look() {
+    const part = one("[data-live]");
+    if (!part) return;
+    const every = Number(part.dataset.every || 4) * 1000;
+    setTimeout(() => {
+      if (due(part)) window.htmx.trigger(part, "look");
+      look();
+    }, every);
+  }
+  let openMenus = [];
+  let known = null;
+  document.addEventListener("htmx:configRequest", (event) => {
+    const part = one("[data-live]");
+    if (part && event.detail.elt === part) {
+      event.detail.headers["X-Seen"] = part.dataset.digest || "";
+      if (part.dataset.follow) event.detail.headers["X-Follow"] = "1";
+    } else root.classList.add("busy");
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const status = event.detail.xhr.status;
+    if (status === 409 || status === 422 || status === 503) {
+      event.detail.shouldSwap = one("dialog[open]") !== null;
+      event.detail.isError = false;
+    }
+    openMenus = all("details.menu[open]").map((menu) => menu.id);
+    known = event.detail.elt.matches?.("[data-live]") ? new Set(all("tr[id]").map((row) => row.id)) : null;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    for (const id of openMenus) { const menu = document.getElementById(id); if (menu) menu.open = true; }
+    if (known && known.size) for (const row of all("tr[id]")) if (!known.has(row.id)) row.classList.add("fresh");
+    ages(event.detail.target);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    root.classList.remove("busy");
+    const digest = event.detail.xhr?.getResponseHeader("X-Digest");
+    const part = one("[data-live]");
+    if (digest && part) part.dataset.digest = digest;
+    const live = one(".live");
+    if (live) live.classList.toggle("off", !event.detail.successful && event.detail.xhr?.status !== 204);
+    if (event.detail.xhr?.status === 401) window.location.reload();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    ages();
+    look();
+    const wanted = /^#finding-(\d+)$/.exec(window.location.hash);
+    if (wanted) show(wanted[1]);
+  });
+})();

@@ -1,0 +1,79 @@
+"""The Jinja environment: autoescape always on, texts through the catalogs, times and sizes for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from orderhub.web import i18n, words
+
+FOLDER = Path(__file__).parent
+_ICONS: dict[str, str] = json.loads((FOLDER / "icons.json").read_text(encoding="utf-8"))
+
+
+def icon(name: str) -> Markup:
+    """An icon as inline SVG, hidden from screen readers (a word always stands beside it)."""
+    # The markup comes from icons.json, which is made at development time; no partner text gets here.
+    shape = Markup(_ICONS[name])  # noqa: S704
+    return Markup('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(shape)
+
+
+def size(count: int, language: i18n.Language) -> str:
+    """A number of bytes for people: ``12.4 kB``."""
+    value = float(count)
+    units = ["B", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    unit = units[0]
+    pattern = "#,##0" if unit == "B" else "#,##0.#"
+    return f"{format_decimal(value, format=pattern, locale=i18n.locale(language))} {unit}"
+
+
+def relative(when: dt.datetime, language: i18n.Language) -> str:
+    """How long ago, in words."""
+    return format_timedelta(
+        when - dt.datetime.now(dt.UTC), add_direction=True, locale=i18n.locale(language), threshold=0.99
+    )
+
+
+def time(when: dt.datetime | None, language: i18n.Language) -> Markup:
+    """A ``<time>`` element: relative text, absolute on hover (the script turns it into the reader's time zone)."""
+    if when is None:
+        return Markup("")
+    absolute = format_datetime(when.astimezone(dt.UTC), "medium", locale=i18n.locale(language)) + " UTC"
+    return Markup('<time class="ago" datetime="{}" title="{}">{}</time>').format(
+        when.astimezone(dt.UTC).isoformat(timespec="seconds"), absolute, relative(when, language)
+    )
+
+
+@cache
+def environment(language: i18n.Language) -> Environment:
+    """The environment of a language; templates are read once a process."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    catalog = i18n.catalog(language)
+    env.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
+    env.globals.update(icon=icon, look=words.look, words=words, language=language, languages=i18n.LANGUAGES)
+    in_language: dict[str, Callable[..., Any]] = {
+        "ago": lambda when: time(when, language),
+        "size": lambda count: size(count, language),
+        "number": lambda value: format_decimal(value, locale=i18n.locale(language)),
+    }
+    env.filters.update(in_language)
+    return env

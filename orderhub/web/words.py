@@ -1,0 +1,114 @@
+"""The words of the pages for what the ledger calls by codes: states, steps, events, each with a look.
+
+Every text is a msgid of the catalogs; a code without a word is shown as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orderhub.web.i18n import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``tone`` is a colour class of the style sheet, ``icon`` a name of icons.json, ``hint`` explains on hover."""
+
+    label: str
+    tone: str
+    icon: str
+    hint: str = ""
+
+
+DOCUMENT_STATES: dict[str, Look] = {
+    "translated": Look(N_("Translated"), "info", "braces", N_("Translated, waiting for validation")),
+    "quarantined": Look(
+        N_("Quarantined"), "bad", "shield-alert", N_("Held back: somebody has to look at it")
+    ),
+    "accepted": Look(N_("Accepted"), "info", "shield-check", N_("Valid, waiting to be loaded")),
+    "waiting": Look(N_("Waiting"), "wait", "hand", N_("Waiting for an approval")),
+    "loading": Look(N_("Loading"), "busy", "loader-circle", N_("On its way into the targets")),
+    "loaded": Look(N_("Loaded"), "good", "circle-check", N_("In every target")),
+    "rejected": Look(N_("Rejected"), "bad", "circle-x", N_("A target or an approver refused it")),
+    "conflict": Look(N_("Conflict"), "warn", "git-compare", N_("Other content under a number that is known")),
+    "duplicate": Look(N_("Duplicate"), "mute", "copy", N_("The same content was received before")),
+    "retrying": Look(N_("Retrying"), "busy", "rotate-ccw", N_("Will be translated again from the original")),
+    "superseded": Look(N_("Superseded"), "mute", "layers", N_("A later translation took its place")),
+    "discarded": Look(N_("Discarded"), "mute", "trash-2", N_("Closed by a person, will not be loaded")),
+}
+
+FILE_STATES: dict[str, Look] = {
+    "received": Look(N_("Received"), "info", "inbox", N_("In the archive, waiting for translation")),
+    "translated": Look(N_("Translated"), "good", "circle-check", N_("Every message became a document")),
+    "partial": Look(N_("Partial"), "warn", "triangle-alert", N_("Some messages could not be translated")),
+    "refused": Look(N_("Refused"), "bad", "file-x", N_("Not usable as what it claims to be")),
+    "duplicate": Look(N_("Duplicate"), "mute", "copy", N_("The same file was received before")),
+    "read": Look(N_("Read"), "mute", "eye", N_("Well-formed, but no mapping fits")),
+}
+
+EFFECT_STATES: dict[str, Look] = {
+    "pending": Look(N_("Pending"), "wait", "clock", N_("Will be sent at the next run")),
+    "leased": Look(N_("Sending"), "busy", "loader-circle"),
+    "done": Look(N_("Done"), "good", "circle-check"),
+    "rejected": Look(N_("Rejected"), "bad", "circle-x", N_("The target refused it")),
+    "in_doubt": Look(
+        N_("In doubt"), "warn", "circle-alert", N_("No answer came: it is looked up, not sent again")
+    ),
+    "waiting": Look(N_("Waiting"), "wait", "hand", N_("Waiting for an approval")),
+    "cancelled": Look(N_("Cancelled"), "mute", "ban"),
+}
+
+ACKNOWLEDGEMENT_STATES: dict[str, Look] = {
+    "accepted": Look(N_("Accepted"), "good", "circle-check"),
+    "partially_accepted": Look(N_("Partly accepted"), "warn", "triangle-alert"),
+    "rejected": Look(N_("Rejected"), "bad", "circle-x"),
+}
+
+STEPS: dict[str, Look] = {
+    "pull": Look(N_("Pull"), "", "inbox"),
+    "translate": Look(N_("Translate"), "", "braces"),
+    "validate": Look(N_("Validate"), "", "shield-check"),
+    "load": Look(N_("Load"), "", "database"),
+    "acknowledge": Look(N_("Acknowledge"), "", "mail-check"),
+}
+
+STEP_STATES: dict[str, Look] = {
+    "done": Look(N_("done"), "good", "check"),
+    "active": Look(N_("in progress"), "busy", "loader-circle"),
+    "failed": Look(N_("stopped"), "bad", "x"),
+    "waiting": Look(N_("waiting"), "wait", "clock"),
+    "skipped": Look(N_("not needed"), "mute", "circle-slash"),
+    "todo": Look(N_("to come"), "mute", "circle-dashed"),
+}
+
+SEVERITIES: dict[str, Look] = {
+    "error": Look(N_("Error"), "bad", "octagon-alert"),
+    "warning": Look(N_("Warning"), "warn", "triangle-alert"),
+    "info": Look(N_("Note"), "info", "info"),
+}
+
+DOCUMENT_TYPES: dict[str, str] = {
+    "purchase_order": N_("Purchase order"),
+    "supplier": N_("Supplier"),
+    "item": N_("Item"),
+}
+
+ANSWER_KINDS: dict[str, str] = {
+    "technical": N_("Technical answer"),
+    "business": N_("Business answer"),
+}
+
+KINDS: dict[str, dict[str, Look]] = {
+    "document": DOCUMENT_STATES,
+    "file": FILE_STATES,
+    "effect": EFFECT_STATES,
+    "acknowledgement": ACKNOWLEDGEMENT_STATES,
+    "step": STEP_STATES,
+    "severity": SEVERITIES,
+}
+
+
+def look(kind: str, code: str) -> Look:
+    """The look of a code; an unknown one is shown under its own name, without colour."""
+    found = KINDS[kind].get(code)
+    return found if found is not None else Look(code.replace("_", " "), "mute", "circle")
