@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from orderhub.connector import Connector, Credentials
+from orderhub.connector_registry import ConnectorRegistry
+from orderhub.flows.cache import NoCache, ValkeyCache
+from orderhub.flows.ports import HubPorts
+from orderhub.ledger.archive import Archive
+from orderhub.ledger.engine import create_engine
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.partners.registry import PartnerRegistry
+from orderhub.security.keys import KeyRing
 from orderhub.stage import HubContext
 
 __all__ = ["Folders", "HubContext", "Reachable", "open_context"]
@@ -40,11 +55,65 @@ class Reachable(Protocol):
     def erp_password(self) -> str: ...
 
 
-def open_context(settings: Folders, endpoints: Reachable, *, worker: str | None = None) -> HubContext:
+def open_context(
+    settings: Folders,
+    endpoints: Reachable,
+    *,
+    worker: str | None = None,
+    lease_seconds: float = 120,
+    connections: Callable[[str], Credentials | None] | None = None,
+) -> HubContext:
     """A context on these services: ``open_context(get_settings(), endpoints.load())``. Close it when done.
 
-    Opens nothing before it is used, except that it checks nothing either: the first query says what is unreachable.
+    Connects to nothing before it is used: the first query says what is unreachable.
 
     :param worker: names this process in leases and logs; host, process id and a random part when absent.
+    :param connections: asked first for a connection's name (the scheduler's connections); None answers go to the settings.
+    :raises ConfigError: an archive key or URL that cannot be used.
     """
-    raise NotImplementedError
+    engine = create_engine(endpoints.database_url)
+    cache = ValkeyCache(endpoints.valkey_url) if endpoints.valkey_url else NoCache()
+    built: dict[str, Connector[Any]] = {}
+    ports = HubPorts(
+        credentials={
+            "erp": Credentials(
+                url=endpoints.erp_url,
+                user=endpoints.erp_user,
+                secret=endpoints.erp_password,
+                extra={"database": endpoints.erp_database},
+            )
+        },
+        resources={"warehouse": lambda: engine, "data": lambda: endpoints.inbox_folder},
+        connections=connections,
+    )
+    registry = ConnectorRegistry(settings.path("connectors_folder"))
+
+    def connector(name: str, given: Mapping[str, Any]) -> Connector[Any]:
+        key = f"{name}:{json.dumps(given, sort_keys=True, default=str)}"
+        if key not in built:
+            built[key] = registry.create(name, given, ports)
+        return built[key]
+
+    def close() -> None:
+        for one in built.values():
+            one.close()
+        built.clear()
+        if isinstance(cache, ValkeyCache):
+            cache.close()
+        engine.dispose()
+
+    return HubContext(
+        ledger=engine,
+        warehouse=engine,
+        archive=Archive(endpoints.archive_url, KeyRing.from_text(endpoints.archive_key)),
+        mappings=MappingRegistry(settings.path("mappings_folder")),
+        partners=PartnerRegistry(settings.path("partners_folder")),
+        suites=settings.path("schemas_folder") / "expectations",
+        ports=ports,
+        connectors=connector,
+        cache=cache,
+        clock=lambda: dt.datetime.now(dt.UTC),
+        worker=worker or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+        lease_seconds=lease_seconds,
+        closers=[close],
+    )

@@ -13,17 +13,24 @@ class HubPorts:
     """Credentials and resources by name; a resource is built when first asked for.
 
     ``data`` is the folder that relative paths of connector settings start from (the inbox folder of the settings);
-    ``warehouse`` is the warehouse's engine.
+    ``warehouse`` is the warehouse's engine. ``connections`` is asked before ``credentials``; its None means unknown there.
     """
 
     def __init__(
-        self, credentials: Mapping[str, Credentials], resources: Mapping[str, Callable[[], Any]]
+        self,
+        credentials: Mapping[str, Credentials],
+        resources: Mapping[str, Callable[[], Any]],
+        connections: Callable[[str], Credentials | None] | None = None,
     ) -> None:
+        self._connections = connections
         self._credentials = dict(credentials)
         self._resources = dict(resources)
 
     def credentials(self, connection: str) -> Credentials:
         """:raises ConnectorRefused: when there is no connection of that name."""
+        found = self._connections(connection) if self._connections is not None else None
+        if found is not None:
+            return found
         try:
             return self._credentials[connection]
         except KeyError:

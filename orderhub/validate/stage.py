@@ -9,12 +9,13 @@ import msgspec
 
 from orderhub.documents import Document
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import artifacts, documents
+from orderhub.ledger import artifacts, documents, queries
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
 from orderhub.source import source_places
 from orderhub.stage import Flow, HubContext, ValidateResult
+from orderhub.validate.siblings import held, siblings
 from orderhub.validate.suite import CompiledSuite, ExpectationSuiteFile, suite_path
 
 log = logging.getLogger(__name__)
@@ -34,13 +35,38 @@ def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResul
         return ValidateResult(batch=batch)
     suite = _suite(ctx, flow)
     findings = _judge(claim, suite)
-    bad = {
-        number
-        for number, found in findings.items()
-        if any(finding.severity is Severity.ERROR for finding in found)
-    }
-    placed = _with_places(ctx, flow, claim, {number: findings[number] for number in bad})
+    bad = {number: found for number, found in findings.items() if _is_bad(found)}
+    placed = _with_places(ctx, flow, claim, bad)
+    placed.update(_held_back(ctx, flow, claim, suite, set(bad)))
     return _write(ctx, flow, run, claim, suite, placed)
+
+
+def _is_bad(findings: Sequence[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _held_back(
+    ctx: HubContext, flow: Flow, claim: ClaimedBatch, suite: CompiledSuite | None, bad: set[int]
+) -> dict[int, list[Finding]]:
+    """Good documents of interchanges in which another one is bad, where the agreement says all or nothing."""
+    strict = [row for row in claim.documents if _all_or_nothing(ctx, flow, row.agreement)]
+    if not strict:
+        return {}
+    broken = {row.interchange_id for row in strict if row.id in bad}
+    with transaction(ctx.ledger) as connection:
+        known = [row.id for row in claim.documents]
+        elsewhere, waiting = siblings(connection, sorted({row.interchange_id for row in strict}), known)
+    broken |= elsewhere
+    if suite is not None and waiting:
+        judged = suite.run([(number, document) for number, (_, document) in waiting.items()])
+        broken |= {waiting[number][0] for number, found in judged.items() if _is_bad(found)}
+    return {row.id: [held()] for row in strict if row.interchange_id in broken and row.id not in bad}
+
+
+def _all_or_nothing(ctx: HubContext, flow: Flow, agreement: str) -> bool:
+    if flow.validate.on_failure is not None:
+        return flow.validate.on_failure == "interchange"
+    return bool(agreement) and ctx.partners.get(agreement).on_failure == "interchange"
 
 
 def _judge(claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[Finding]]:
@@ -92,21 +118,21 @@ def _with_places(
         fields = [finding.field for finding in found if finding.field is not None]
         wanted.setdefault(row.interchange_id, {})[row.ordinal] = fields
     places: dict[tuple[int, int], dict[str, Place]] = {}
-    for interchange, messages in wanted.items():
-        for ordinal, fields in source_places(ctx, flow, interchange, messages).items():
-            places[interchange, ordinal] = fields
-    return {
-        number: [
-            msgspec.structs.replace(
-                finding,
-                place=places.get((rows[number].interchange_id, rows[number].ordinal), {}).get(
-                    finding.field or "", finding.place
-                ),
-            )
+    for interchange_id, messages in wanted.items():
+        with transaction(ctx.ledger) as connection:
+            original = queries.interchange(connection, interchange_id)
+        if original is not None and original.archive_key is not None:
+            by_message = source_places(ctx, flow, original.archive_key, original.name, messages)
+            for ordinal, by_field in by_message.items():
+                places[interchange_id, ordinal] = by_field
+    placed: dict[int, list[Finding]] = {}
+    for number, found in findings.items():
+        here = places.get((rows[number].interchange_id, rows[number].ordinal), {})
+        placed[number] = [
+            msgspec.structs.replace(finding, place=here.get(finding.field or "", finding.place))
             for finding in found
         ]
-        for number, found in findings.items()
-    }
+    return placed
 
 
 def _write(

@@ -6,6 +6,7 @@ Every expectation's ``meta`` says what the hub needs: ``rule`` (stable id, the f
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -13,10 +14,12 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from orderhub.documents import Document
+from orderhub.documents.serialise import decimal_text
 from orderhub.errors import ConfigError
 from orderhub.findings import Finding, Place, Severity
 from orderhub.validate.frames import LINE_COLUMNS, ORDER_COLUMNS, frames
@@ -145,6 +148,7 @@ class CompiledSuite:
         A finding's ``field`` is the canonical path of the value; its ``place`` is for the caller to fill in.
         """
         tables = frames(documents)
+        by_id = dict(documents)
         found: dict[int, list[Finding]] = {}
         with _great_expectations():
             for frame, (batch_definition, suite) in self._parts.items():
@@ -164,10 +168,12 @@ class CompiledSuite:
                     continue
                 for outcome in result.results:
                     if not outcome.success:
-                        self._collect(frame, outcome, found)
+                        self._collect(frame, outcome, by_id, found)
         return found
 
-    def _collect(self, frame: str, outcome: Any, found: dict[int, list[Finding]]) -> None:
+    def _collect(
+        self, frame: str, outcome: Any, documents: dict[int, Document], found: dict[int, list[Finding]]
+    ) -> None:
         meta = self.definition.rules[outcome.expectation_config.meta["rule"]]
         exception = outcome.exception_info
         if exception and (
@@ -182,25 +188,34 @@ class CompiledSuite:
         for row in outcome.result.get("unexpected_index_list") or []:
             document = int(row["document"])
             field = meta["field"] if frame == "orders" else f"lines[{int(row['index'])}].{meta['field']}"
-            value = next((text for key, text in row.items() if key not in _KEYS[frame]), None)
             found.setdefault(document, []).append(
                 Finding(
                     code=meta["rule"],
                     severity=Severity(meta.get("severity", "error")),
                     message=meta["message"],
                     rule=f"{self.name}/{meta['rule']}",
-                    value=_text(value),
+                    value=value_text(documents[document], field),
                     field=field,
                 )
             )
 
 
-def _text(value: object) -> str | None:
-    if value is None or value != value:  # noqa: PLR0124 - NaN is the value that differs from itself
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+_STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
+
+
+def value_text(document: Document, field: str) -> str | None:
+    """The value at a canonical path as the document has it (``lines[2].quantity``), as text; None for an absent one
+    and for what is no single value."""
+    value: Any = document
+    for name, index in _STEP.findall(field):
+        value = getattr(value, name, None)
+        if index and isinstance(value, list):
+            value = value[int(index)] if int(index) < len(value) else None
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, (str, int)):
+        return str(value)
+    return value.isoformat() if isinstance(value, dt.date) else None
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""``orderhub flow check``: everything that a flow names is there and fits together. Nothing is connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from orderhub.connector import Capability
+from orderhub.connector_registry import ConnectorRegistry
+from orderhub.errors import ConfigError, HubError
+from orderhub.findings import Finding, Place, Severity
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.partners.registry import PartnerRegistry
+from orderhub.stage import Flow
+from orderhub.validate.suite import ExpectationSuiteFile, suite_path
+
+T = TypeVar("T")
+
+
+def check_flow(
+    flow: Flow,
+    *,
+    partners: PartnerRegistry,
+    mappings: MappingRegistry,
+    suites: Path,
+    connectors: ConnectorRegistry,
+) -> list[Finding]:
+    """What is wrong with a flow beyond its own file, each at its place in the file that has to change."""
+    check = _Check(flow)
+    if flow.partner is not None:
+        check.attempt("partner", lambda: partners.get(flow.partner or ""))
+    document = check.attempt("translate.mapping", lambda: _mapping(flow, mappings))
+    suite = check.attempt("validate.suite", lambda: _suite(flow, suites))
+    if document is not None and suite is not None and suite.document != document:
+        check.add(
+            "validate.suite",
+            "FLOW_SUITE",
+            f"The suite {suite.name} judges {suite.document}, but the mapping makes {document}. Name another suite.",
+        )
+    check.attempt("pull", lambda: _source(flow, connectors))
+    for index in range(len(flow.load)):
+        check.attempt(f"load[{index}]", lambda index=index: _target(flow, index, connectors, document))  # type: ignore[misc]
+    return check.findings
+
+
+def _mapping(flow: Flow, mappings: MappingRegistry) -> str | None:
+    step = flow.translate
+    if step.mapping is None:
+        return None
+    mapping = mappings.get(step.mapping)
+    if step.version is not None and mapping.version != step.version:
+        raise ConfigError(
+            f"The flow wants version {step.version} of {step.mapping}, which is version {mapping.version}.",
+            todo="Set translate.version to the version that shall run.",
+            place=flow.places.get("translate.version"),
+        )
+    return mapping.target
+
+
+def _suite(flow: Flow, folder: Path) -> ExpectationSuiteFile | None:
+    if flow.validate.suite is None:
+        return None
+    return ExpectationSuiteFile(suite_path(folder, flow.validate.suite))
+
+
+def _source(flow: Flow, connectors: ConnectorRegistry) -> None:
+    manifest = connectors.manifest(flow.pull.connector)
+    if Capability.PULL not in manifest.capabilities:
+        raise ConfigError(
+            f"The connector {manifest.name} cannot pull.",
+            todo="Name one that can: `orderhub connector list`.",
+        )
+    if manifest.streams and "*" not in manifest.streams and flow.pull.stream not in manifest.streams:
+        raise ConfigError(
+            f"The connector {manifest.name} has no stream {flow.pull.stream!r}.",
+            todo=f"It has: {', '.join(sorted(manifest.streams))}.",
+        )
+    connectors.settings(flow.pull.connector, flow.pull.settings)
+
+
+def _target(flow: Flow, index: int, connectors: ConnectorRegistry, document: str | None) -> None:
+    target = flow.load[index]
+    manifest = connectors.manifest(target.connector)
+    if Capability.LOAD not in manifest.capabilities:
+        raise ConfigError(
+            f"The connector {manifest.name} cannot load.",
+            todo="Name one that can: `orderhub connector list`.",
+        )
+    if document is not None and manifest.documents and document not in manifest.documents:
+        raise ConfigError(
+            f"The connector {manifest.name} takes no {document}.",
+            todo=f"It takes: {', '.join(manifest.documents)}.",
+        )
+    connectors.settings(target.connector, target.settings)
+
+
+class _Check:
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.findings: list[Finding] = []
+
+    def attempt(self, key: str, work: Callable[[], T]) -> T | None:
+        """What the work gives; its error as a finding, at its own place or where the flow names the thing."""
+        try:
+            return work()
+        except HubError as error:
+            self.add(key, error.code, f"{error.what} {error.todo}", error.place)
+            return None
+
+    def add(self, key: str, code: str, message: str, place: Place | None = None) -> None:
+        self.findings.append(
+            Finding(
+                code=code,
+                severity=Severity.ERROR,
+                message=message,
+                place=place or self.flow.places.get(key) or Place(file=self.flow.file),
+                field=key,
+            )
+        )

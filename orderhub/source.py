@@ -1,0 +1,111 @@
+"""An archived original as messages, the way the translation reads it: which format, which mapping.
+
+Stands below the stages because two of them need it: translate reads everything, validate looks up where in the source
+a value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orderhub.errors import ConfigError, HubError
+from orderhub.findings import Place
+
+if TYPE_CHECKING:
+    from orderhub.formats.base import MessageTree, ReadSession
+    from orderhub.mapping.run import CompiledMapping
+    from orderhub.stage import Flow, HubContext
+
+
+def named_mapping(ctx: HubContext, flow: Flow) -> CompiledMapping | None:
+    """The mapping that the flow names, None when it leaves the choice to the message.
+
+    :raises ConfigError: there is none of that name, or it has another version than the flow says.
+    :raises MappingError: it cannot be compiled.
+    """
+    step = flow.translate
+    if step.mapping is None:
+        return None
+    mapping = ctx.mappings.get(step.mapping)
+    if step.version is not None and mapping.version != step.version:
+        raise ConfigError(
+            f"The flow {flow.name} wants version {step.version} of {step.mapping}, which is version {mapping.version}.",
+            todo="Set translate.version to the version that shall run.",
+            place=flow.places.get("translate.version"),
+        )
+    return mapping
+
+
+def fits(mapping: CompiledMapping, tree: MessageTree) -> bool:
+    """Whether a mapping is made for this kind of message."""
+    source = mapping.source
+    return (
+        source.format == tree.interchange.format
+        and (source.message is None or source.message == tree.message_type)
+        and (source.release is None or source.release == tree.release)
+    )
+
+
+def mapping_for(ctx: HubContext, named: CompiledMapping | None, tree: MessageTree) -> CompiledMapping | None:
+    """The mapping that translates this message; None when none fits."""
+    if named is not None:
+        return named if fits(named, tree) else None
+    return ctx.mappings.fitting(tree.interchange.format, tree.message_type, tree.release)
+
+
+def open_session(
+    ctx: HubContext, named: CompiledMapping | None, data: bytes, name: str
+) -> ReadSession | None:
+    """A session that reads the bytes; None when they are in no format that the hub knows."""
+    raise NotImplementedError
+
+
+def source_places(
+    ctx: HubContext,
+    flow: Flow,
+    archive_key: str,
+    name: str,
+    messages: Mapping[int, Sequence[str]],
+) -> dict[int, dict[str, Place]]:
+    """Where in an original the values of canonical fields came from.
+
+    :param messages: ordinals of messages (from 1), each with the canonical fields asked for.
+    :returns: per ordinal and field the place, as far as it is known. Never raises: a place is a help, its absence
+        must not keep a finding from being recorded.
+    """
+    found: dict[int, dict[str, Place]] = {}
+    try:
+        named = named_mapping(ctx, flow)
+        session = open_session(ctx, named, ctx.archive.read(archive_key), name)
+        if session is None:
+            return found
+        last = max(messages, default=0)
+        for tree in session:
+            if tree.number in messages:
+                found[tree.number] = _places(ctx, named, tree, messages[tree.number])
+            if tree.number >= last:
+                break
+    except HubError:
+        return found
+    return found
+
+
+def _places(
+    ctx: HubContext, named: CompiledMapping | None, tree: MessageTree, fields: Sequence[str]
+) -> dict[str, Place]:
+    mapping = mapping_for(ctx, named, tree)
+    if mapping is None:
+        return {}
+    translated = mapping.run(tree)
+    found: dict[str, Place] = {}
+    for field in fields:
+        # a field that the source left out is placed where its parent stands
+        wanted = field
+        while wanted:
+            place = translated.places(wanted)
+            if place is not None:
+                found[field] = place
+                break
+            wanted = wanted.rpartition(".")[0]
+    return found

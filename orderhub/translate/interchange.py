@@ -1,0 +1,358 @@
+"""One interchange: from archived bytes to documents in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.engine import NestedTransaction
+
+from orderhub.documents import canonical_bytes, content_hash
+from orderhub.errors import ArchiveError
+from orderhub.findings import Finding, Findings, Place, Severity
+from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSession
+from orderhub.ledger import artifacts, documents
+from orderhub.ledger.records import (
+    ClaimedInterchange,
+    MappingStamp,
+    TranslatedDocument,
+    TranslationSummary,
+)
+from orderhub.ledger.states import InterchangeState
+from orderhub.mapping.language import normalised
+from orderhub.mapping.run import CompiledMapping
+from orderhub.partners.agreement import DEFAULT_MAX_BYTES, Agreement
+from orderhub.source import mapping_for, named_mapping, open_session
+from orderhub.stage import Flow, HubContext
+
+log = logging.getLogger(__name__)
+
+#: Documents that are written at once.
+CHUNK = 200
+
+
+class Refusal(Exception):
+    """Nothing of the interchange can be used, and why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"{code}: {message}")
+
+    def summary(self, name: str) -> TranslationSummary:
+        """The refusal as the ledger keeps it."""
+        finding = Finding(
+            code=self.code, severity=Severity.ERROR, message=self.message, place=Place(file=name)
+        )
+        return TranslationSummary(state=InterchangeState.REFUSED, findings=[finding], finding_count=1)
+
+
+def translate_interchange(
+    ctx: HubContext, flow: Flow, claim: ClaimedInterchange, connection: Connection, run: int
+) -> tuple[TranslationSummary, int]:
+    """Insert the documents of a claimed interchange and say what it is; the caller finishes and commits.
+
+    :returns: the summary, and how many documents went in.
+    :raises Refusal: nothing can be used; roll back and record that.
+    :raises ArchiveError: a retryable one when the archive is out of reach.
+    """
+    named = named_mapping(ctx, flow)
+    data = _original(ctx, flow, claim)
+    session = open_session(ctx, named, data, claim.name)
+    if session is None:
+        raise Refusal(
+            "FORMAT_UNKNOWN",
+            "The file is in no format that the hub knows. Ask the sender what it is, or write a reader for it.",
+        )
+    return _Translation(ctx, flow, claim, connection, run, named, session).run()
+
+
+def _original(ctx: HubContext, flow: Flow, claim: ClaimedInterchange) -> bytes:
+    if claim.problem is not None:
+        raise Refusal("PULL_UNUSABLE", claim.problem)
+    if claim.archive_key is None:
+        raise Refusal("PULL_UNUSABLE", "There are no bytes of it. Ask the sender to send it again.")
+    if claim.size == 0:
+        raise Refusal("SOURCE_EMPTY", "The file is empty. Ask the sender to send it again.")
+    limit = ctx.partners.get(flow.partner).limits.bytes if flow.partner else DEFAULT_MAX_BYTES
+    if claim.size > limit:
+        raise Refusal(
+            "LIMIT_BYTES",
+            f"The file has {claim.size} bytes, {limit} were agreed. Split it or raise the limit.",
+        )
+    try:
+        return ctx.archive.read(claim.archive_key)
+    except ArchiveError as error:
+        if error.retryable:
+            raise
+        raise Refusal(error.code, f"{error.what} {error.todo}") from error
+
+
+class _Envelope:
+    """What is known of one envelope while its messages are read. Its documents are written behind a savepoint,
+    because only its end tells whether the envelope itself is right."""
+
+    def __init__(self, info: EnvelopeInfo, agreement: Agreement | None, savepoint: NestedTransaction) -> None:
+        self.info = info
+        self.agreement = agreement
+        self.savepoint = savepoint
+        self.good = 0
+        self.bad = 0
+        self.unmapped = 0
+
+
+class _Translation:
+    def __init__(
+        self,
+        ctx: HubContext,
+        flow: Flow,
+        claim: ClaimedInterchange,
+        connection: Connection,
+        run: int,
+        named: CompiledMapping | None,
+        session: ReadSession,
+    ) -> None:
+        self.ctx = ctx
+        self.flow = flow
+        self.claim = claim
+        self.connection = connection
+        self.run_id = run
+        self.named = named
+        self.session = session
+        self.findings = Findings()
+        self.document_findings = 0
+        self.good = self.bad = self.unmapped = self.inserted = 0
+        self.refused_envelopes = 0
+        self.envelopes = 0
+        self.agreement_name: str | None = None
+        self.stamps: dict[str, MappingStamp] = {}
+        self.pending: list[TranslatedDocument] = []
+
+    def run(self) -> tuple[TranslationSummary, int]:
+        current: _Envelope | None = None
+        for tree in self.session:
+            if current is None or current.info is not tree.interchange:
+                self._close(current)
+                current = self._open(tree.interchange)
+            self._message(current, tree)
+            if len(self.pending) >= CHUNK:
+                self._flush()
+        self._close(current)
+        return self._summary(), self.inserted
+
+    def _open(self, info: EnvelopeInfo) -> _Envelope:
+        self.envelopes += 1
+        agreement = self._agreement(info)
+        if agreement is not None:
+            self.agreement_name = self.agreement_name or agreement.name
+        else:
+            self.findings.add(
+                Finding(
+                    code="UNKNOWN_SENDER",
+                    severity=Severity.ERROR,
+                    message=f"No agreement has the sender {info.sender} (qualifier {info.sender_qualifier or 'none'}). "
+                    "Add the identifier to the partner's agreement and translate again.",
+                    value=info.sender,
+                    place=Place(
+                        file=self.claim.name,
+                        interchange=info.control_reference,
+                        segment="UNB" if info.format == "edifact" else None,
+                        element=2 if info.format == "edifact" else None,
+                        offset=info.offset,
+                    ),
+                )
+            )
+        return _Envelope(info, agreement, self.connection.begin_nested())
+
+    def _agreement(self, info: EnvelopeInfo) -> Agreement | None:
+        if info.sender is None:
+            return self.ctx.partners.get(self.flow.partner) if self.flow.partner else None
+        found = self.ctx.partners.of_sender(info.format, info.sender, info.sender_qualifier)
+        if self.flow.partner is not None and (found is None or found.name != self.flow.partner):
+            return None  # somebody else's interchange in this partner's place
+        return found
+
+    def _close(self, envelope: _Envelope | None) -> None:
+        if envelope is None:
+            return
+        self._flush()
+        if envelope.agreement is None or self._refused(envelope):
+            # the documents are taken back; the original and its findings stay
+            envelope.savepoint.rollback()
+            self.refused_envelopes += 1
+            return
+        envelope.savepoint.commit()
+        self.good += envelope.good
+        self.bad += envelope.bad
+        self.unmapped += envelope.unmapped
+        self.inserted += envelope.good + envelope.bad
+
+    def _refused(self, envelope: _Envelope) -> bool:
+        if not envelope.info.refused or envelope.agreement is None:
+            return envelope.info.refused
+        overridden = envelope.agreement.severities
+        return any(
+            finding.severity is Severity.ERROR
+            and overridden.get(finding.code, finding.severity) is Severity.ERROR
+            for finding in self.session.summary.findings.kept
+            if finding.place.interchange in (None, envelope.info.control_reference)
+        )
+
+    def _message(self, envelope: _Envelope, tree: MessageTree) -> None:
+        if envelope.agreement is None:
+            return
+        wanted = self.claim.ordinals
+        if wanted is not None and tree.number not in wanted:
+            return
+        if envelope.good + envelope.bad >= envelope.agreement.limits.documents:
+            raise Refusal(
+                "LIMIT_DOCUMENTS",
+                f"The interchange has more than the agreed {envelope.agreement.limits.documents} documents. "
+                "Split it or raise the limit.",
+            )
+        mapping = mapping_for(self.ctx, self.named, tree)
+        if mapping is None:
+            envelope.unmapped += 1
+            self.findings.add(
+                Finding(
+                    code="NO_MAPPING",
+                    severity=Severity.WARNING,
+                    message=f"No mapping of the flow {self.flow.name} fits {tree.message_type} {tree.release or ''}".rstrip()
+                    + ". It is kept; translate it again when there is one.",
+                    place=Place(
+                        file=self.claim.name,
+                        interchange=tree.interchange.control_reference,
+                        message=tree.reference,
+                    ),
+                )
+            )
+            return
+        document = self._document(envelope.agreement, tree, mapping)
+        if document.document is None or any(f.severity is Severity.ERROR for f in document.findings):
+            envelope.bad += 1
+        else:
+            envelope.good += 1
+        self.document_findings += document.finding_count or 0
+        self.pending.append(document)
+
+    def _document(
+        self, agreement: Agreement, tree: MessageTree, mapping: CompiledMapping
+    ) -> TranslatedDocument:
+        findings = Findings()
+        findings.extend(_severities(tree.findings, agreement))
+        usable = findings.ok
+        document = None
+        try:
+            translated = mapping.run(tree)
+        except Exception as error:
+            # one message that breaks the translation must not hold up the others; the log has the traceback
+            log.exception(
+                "message %s of %s breaks its translation",
+                tree.reference,
+                self.claim.name,
+                extra={"flow": self.flow.name, "run": self.run_id, "interchange": self.claim.id},
+            )
+            if usable:
+                findings.add(
+                    Finding(
+                        code="TRANSLATE_FAILED",
+                        severity=Severity.ERROR,
+                        message=f"The translation broke off ({type(error).__name__}: {error}). Report it with the file.",
+                        place=Place(file=self.claim.name, message=tree.reference),
+                    )
+                )
+        else:
+            document = translated.document
+            if usable:
+                findings.extend(_severities(translated.findings, agreement))
+        number = document.number if document is not None else ""
+        test = (
+            tree.interchange.test or agreement.environment == "test" or bool(getattr(document, "test", False))
+        )
+        canonical = canonical_bytes(document) if document is not None else None
+        return TranslatedDocument(
+            ordinal=tree.number,
+            document=document,
+            type=mapping.target,
+            number=number,
+            canonical=canonical,
+            content_hash=content_hash(canonical) if canonical is not None else None,
+            mapping=self._stamp(mapping),
+            message_reference=tree.reference,
+            findings=findings.kept,
+            finding_count=findings.count,
+            test=test,
+            agreement=agreement.name,
+            company=agreement.company,
+        )
+
+    def _stamp(self, mapping: CompiledMapping) -> MappingStamp:
+        """The mapping as it is kept in the ledger from its first use on."""
+        if mapping.name not in self.stamps:
+            keep_mapping(self.connection, mapping)
+            self.stamps[mapping.name] = MappingStamp(mapping.name, mapping.version, mapping.content_hash)
+        return self.stamps[mapping.name]
+
+    def _flush(self) -> None:
+        if self.pending:
+            documents.insert_translated(self.connection, self.claim, self.pending, run=self.run_id)
+            self.pending = []
+
+    def _summary(self) -> TranslationSummary:
+        read = self.session.summary
+        self.findings.extend(list(read.findings.kept))
+        first = read.interchanges[0] if read.interchanges else None
+        return TranslationSummary(
+            state=self._state(),
+            format=read.format,
+            message=read.message_type,
+            release=read.release,
+            sender=first.sender if first else None,
+            receiver=first.receiver if first else None,
+            control_reference=first.control_reference if first else None,
+            messages=read.messages,
+            findings=self.findings.kept,
+            finding_count=self.findings.count
+            + read.findings.count
+            - len(read.findings.kept)
+            + self.document_findings,
+            agreement=self.agreement_name,
+        )
+
+    def _state(self) -> InterchangeState:
+        read = self.session.summary
+        if read.refused or (self.envelopes and self.refused_envelopes == self.envelopes):
+            return InterchangeState.REFUSED
+        if self.good and not (self.bad or self.unmapped or self.refused_envelopes):
+            return InterchangeState.TRANSLATED
+        if self.good or self.bad:
+            return InterchangeState.PARTIAL
+        return InterchangeState.READ if read.well_formed else InterchangeState.REFUSED
+
+
+def keep_mapping(connection: Connection, mapping: CompiledMapping) -> None:
+    """Keep a mapping in the ledger: what it says, under its version (another content under a used version is refused);
+    and its file as it was written, comments and all.
+
+    :raises ArtifactChanged: the mapping was changed and its version not raised.
+    """
+    says = msgspec.json.encode(normalised(mapping.file), order="deterministic")
+    artifacts.register(connection, kind="mapping", name=mapping.name, version=mapping.version, content=says)
+    try:
+        written = Path(mapping.file.path).read_bytes()
+    except OSError:
+        return  # removed since it was loaded; what it says is kept
+    artifacts.register(connection, kind="mapping_file", name=mapping.name, version=None, content=written)
+
+
+def _severities(findings: list[Finding], agreement: Agreement) -> list[Finding]:
+    """Findings with what the agreement says about their codes."""
+    overridden = agreement.severities
+    if not overridden:
+        return findings
+    return [
+        msgspec.structs.replace(finding, severity=overridden.get(finding.code, finding.severity))
+        for finding in findings
+    ]
