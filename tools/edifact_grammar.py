@@ -111,7 +111,7 @@ def repair(facts: dict[str, Any], good: dict[str, Any], composites: tuple[str, .
     for parts in facts["segments"].values():
         for part in parts:
             if part[0] in composites:
-                part[2] = whole[part[0]]
+                part[2] = [[c[0], c[1], types.get(c[0], c[2])] for c in whole[part[0]]]
                 for component in part[2]:
                     for kind in ("codes", "names"):
                         if component[0] in good[kind]:
