@@ -108,6 +108,9 @@ def repair(facts: dict[str, Any], good: dict[str, Any], composites: tuple[str, .
     whole = {
         part[0]: part[2] for parts in good["segments"].values() for part in parts if isinstance(part[2], list)
     }
+    own = [part for parts in facts["segments"].values() for part in parts]
+    own += [inner for part in own if isinstance(part[2], list) for inner in part[2]]
+    types = {part[0]: part[2] for part in own if not isinstance(part[2], list)}
     for parts in facts["segments"].values():
         for part in parts:
             if part[0] in composites:
