@@ -1,12 +1,111 @@
-"""Acceptance: the identity is claimed, duplicates and conflicts are told apart, the outbox is filled; all in one go."""
+"""Acceptance: the identity is claimed, duplicates and conflicts are told apart, the outbox is filled; all in one go.
+
+The claim is one ``INSERT .. ON CONFLICT DO NOTHING``: the unique constraint ``identity_once`` alone decides who was first,
+also between two transactions at the same moment. Nothing looks first and inserts then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, text
 
+from orderhub.findings import Finding, Place, Severity
+from orderhub.ledger.codec import findings_from, findings_to_json, places_from
 from orderhub.ledger.records import Accepted, Suite, Target
+from orderhub.ledger.states import DocumentState
+from orderhub.ledger.transitions import move_documents
+
+_LIVE = text(
+    """
+    SELECT id FROM ledger.document WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'translated'
+    ORDER BY id FOR UPDATE
+    """
+)
+# the order of insertion keeps two workers from waiting for each other
+_CLAIM = text(
+    """
+    INSERT INTO ledger.identity
+        (company, environment, agreement, type, number, revision, document_id, interchange_id, ordinal, content_hash)
+    SELECT company, environment, agreement, type, number, revision, id, interchange_id, ordinal, content_hash
+    FROM ledger.document WHERE id = ANY(CAST(:ids AS bigint[]))
+    ORDER BY company, environment, agreement, type, number, revision, id
+    ON CONFLICT DO NOTHING
+    RETURNING document_id
+    """
+)
+_TAKEN = text(
+    """
+    SELECT d.id, d.type, d.number, d.revision, d.interchange_id, d.ordinal, d.content_hash, d.places, d.findings,
+        d.finding_count, i.id AS identity_id, i.document_id AS holder, i.interchange_id AS holder_interchange,
+        i.ordinal AS holder_ordinal, i.content_hash AS holder_hash, i.released, h.state AS holder_state,
+        f.name AS holder_file, f.received_at AS holder_received
+    FROM ledger.document AS d
+    JOIN ledger.identity AS i ON i.company = d.company AND i.environment = d.environment AND i.agreement = d.agreement
+        AND i.type = d.type AND i.number = d.number AND i.revision = d.revision
+    JOIN ledger.document AS h ON h.id = i.document_id
+    JOIN ledger.interchange AS f ON f.id = h.interchange_id
+    WHERE d.id = ANY(CAST(:ids AS bigint[]))
+    ORDER BY i.id, d.id FOR UPDATE OF i
+    """
+)
+_TAKE_OVER = text(
+    """
+    UPDATE ledger.identity AS i
+    SET document_id = d.id, interchange_id = d.interchange_id, ordinal = d.ordinal, content_hash = d.content_hash,
+        version = i.version + 1, released = false, claimed_at = clock_timestamp()
+    FROM unnest(CAST(:identities AS bigint[]), CAST(:ids AS bigint[])) AS t(identity_id, document_id)
+    JOIN ledger.document AS d ON d.id = t.document_id
+    WHERE i.id = t.identity_id
+    """
+)
+_CANCEL = text(
+    """
+    UPDATE ledger.outbox SET state = 'cancelled', updated_at = clock_timestamp(), reason = 'superseded by a correction'
+    WHERE document_id = ANY(CAST(:ids AS bigint[])) AND state IN ('pending', 'waiting', 'rejected')
+    """
+)
+_DUPLICATES = text(
+    """
+    UPDATE ledger.document AS d SET duplicate_of = t.first
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS bigint[])) AS t(id, first) WHERE d.id = t.id
+    """
+)
+_CONFLICTS = text(
+    """
+    UPDATE ledger.document AS d
+    SET conflict_with = t.first, findings = CAST(t.findings AS jsonb), finding_count = d.finding_count + 1
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS bigint[]), CAST(:findings AS text[])) AS t(id, first, findings)
+    WHERE d.id = t.id
+    """
+)
+# The key says which content of which identity goes to which target: the same wherever and whenever it is computed, so
+# that a target knows it again even after the ledger was set up anew. `version` tells a return to earlier content apart.
+_ENQUEUE = text(
+    """
+    INSERT INTO ledger.outbox
+        (document_id, interchange_id, batch_id, flow, target, identity, idempotency_key, state)
+    SELECT d.id, d.interchange_id, d.batch_id, d.flow, t.name,
+        concat_ws(':', p.company, d.environment, p.agreement, d.type, p.number),
+        left(encode(sha256(convert_to(concat_ws(chr(31), d.company, d.environment, d.agreement, d.type, d.number,
+            d.revision, i.version, d.content_hash, t.name), 'UTF8')), 'hex'), 40),
+        t.state
+    FROM ledger.document AS d
+    JOIN ledger.identity AS i ON i.document_id = d.id
+    CROSS JOIN LATERAL (
+        SELECT replace(replace(d.company, '%', '%25'), ':', '%3A') AS company,
+            replace(replace(d.agreement, '%', '%25'), ':', '%3A') AS agreement,
+            replace(replace(d.number, '%', '%25'), ':', '%3A') AS number) AS p
+    CROSS JOIN unnest(CAST(:targets AS text[]), CAST(:states AS text[])) AS t(name, state)
+    WHERE d.id = ANY(CAST(:ids AS bigint[]))
+    ORDER BY d.id, t.name
+    ON CONFLICT DO NOTHING
+    """
+)
+
+#: Holders in these states gave their identity up for a later generation of the same message.
+_GONE = frozenset({DocumentState.SUPERSEDED, DocumentState.DISCARDED, DocumentState.RETRYING})
 
 
 def accept(
@@ -16,10 +115,125 @@ def accept(
     targets: Sequence[Target],
     suite: Suite | None = None,
     actor: str = "validate",
-    run: str | None = None,
+    run: int | None = None,
 ) -> Accepted:
     """Accept translated documents and enqueue one effect per target. The same content under a taken identity becomes a
     ``duplicate``; other content from another message a ``conflict`` (with a finding that names the first document);
     from the same message of the same interchange (a corrected re-run) it takes the identity over as a new version.
     Documents that are no longer ``translated`` are left as they are."""
-    raise NotImplementedError
+    live = [int(found) for found in connection.execute(_LIVE, {"ids": list(ids)}).scalars()]
+    if not live:
+        return Accepted(accepted=[], duplicates={}, conflicts={})
+    accepted = [int(found) for found in connection.execute(_CLAIM, {"ids": live}).scalars()]
+    duplicates: dict[int, int] = {}
+    conflicts: dict[int, int] = {}
+    rest = sorted(set(live) - set(accepted))
+    if rest:
+        takeovers, conflict_findings = _judge(connection, rest, duplicates, conflicts)
+        _take_over(connection, takeovers, actor, run)
+        accepted += takeovers.values()
+        _mark(connection, duplicates, conflicts, conflict_findings)
+        for found, state in ((duplicates, DocumentState.DUPLICATE), (conflicts, DocumentState.CONFLICT)):
+            move_documents(connection, list(found), state, actor=actor, run=run, suite=suite, strict=True)
+    accepted.sort()
+    move_documents(
+        connection, accepted, DocumentState.ACCEPTED, actor=actor, run=run, suite=suite, strict=True
+    )
+    _enqueue(connection, accepted, targets, actor, run)
+    return Accepted(accepted=accepted, duplicates=duplicates, conflicts=conflicts)
+
+
+def _judge(
+    connection: Connection, ids: list[int], duplicates: dict[int, int], conflicts: dict[int, int]
+) -> tuple[dict[int, int], dict[int, str]]:
+    """Tell duplicates, conflicts and corrections apart; returns corrections (identity id → document id) and the findings
+    of conflicts."""
+    takeovers: dict[int, int] = {}
+    texts: dict[int, str] = {}
+    taken_now: dict[int, Row[Any]] = {}
+    for row in connection.execute(_TAKEN, {"ids": ids}).all():
+        now = taken_now.get(row.identity_id)
+        if now is not None:
+            # the identity was taken over by a document earlier in this very list
+            holder, content, gone, same_message = now.id, now.content_hash, False, False
+        else:
+            holder, content = row.holder, row.holder_hash
+            same_message = (row.interchange_id, row.ordinal) == (row.holder_interchange, row.holder_ordinal)
+            gone = row.released or (same_message and DocumentState(row.holder_state) in _GONE)
+        if content == row.content_hash and not gone:
+            duplicates[row.id] = holder
+        elif gone or same_message:
+            takeovers[row.identity_id] = row.id
+            taken_now[row.identity_id] = row
+        else:
+            conflicts[row.id] = holder
+            findings = [_conflict(row, holder), *findings_from(row.findings)]
+            texts[row.id] = findings_to_json(findings)
+    return takeovers, texts
+
+
+def _conflict(row: Row[Any], holder: int) -> Finding:
+    return Finding(
+        code="LEDGER_IDENTITY_CONFLICT",
+        severity=Severity.ERROR,
+        message=f"{row.type} {row.number} (revision {row.revision}) with other content is already there: document {holder} "
+        f"from {row.holder_file}, received {row.holder_received:%Y-%m-%d %H:%M} UTC. Compare the two; discard this one, "
+        "or ask the sender to send a change with a new revision.",
+        place=places_from(row.places).get("number", Place()),
+        rule="identity",
+        value=row.number,
+        field="number",
+    )
+
+
+def _take_over(connection: Connection, takeovers: dict[int, int], actor: str, run: int | None) -> None:
+    if not takeovers:
+        return
+    query = text("SELECT document_id FROM ledger.identity WHERE id = ANY(CAST(:ids AS bigint[]))")
+    former = list(connection.execute(query, {"ids": list(takeovers)}).scalars())
+    connection.execute(_TAKE_OVER, {"identities": list(takeovers), "ids": list(takeovers.values())})
+    replaced = move_documents(
+        connection,
+        former,
+        DocumentState.SUPERSEDED,
+        actor=actor,
+        run=run,
+        reason="a corrected translation took its identity",
+        only_from=(DocumentState.ACCEPTED, DocumentState.WAITING, DocumentState.REJECTED),
+    )
+    if replaced:
+        connection.execute(_CANCEL, {"ids": replaced})
+
+
+def _mark(
+    connection: Connection, duplicates: dict[int, int], conflicts: dict[int, int], findings: dict[int, str]
+) -> None:
+    if duplicates:
+        connection.execute(_DUPLICATES, {"ids": list(duplicates), "firsts": list(duplicates.values())})
+    if conflicts:
+        texts = [findings[document_id] for document_id in conflicts]
+        connection.execute(
+            _CONFLICTS, {"ids": list(conflicts), "firsts": list(conflicts.values()), "findings": texts}
+        )
+
+
+def _enqueue(
+    connection: Connection, accepted: list[int], targets: Sequence[Target], actor: str, run: int | None
+) -> None:
+    if not accepted:
+        return
+    if not targets:
+        move_documents(connection, accepted, DocumentState.LOADED, actor=actor, run=run, reason="no target")
+        return
+    connection.execute(
+        _ENQUEUE,
+        {
+            "ids": accepted,
+            "targets": [target.name for target in targets],
+            "states": ["waiting" if target.wait else "pending" for target in targets],
+        },
+    )
+    if all(target.wait for target in targets):
+        move_documents(
+            connection, accepted, DocumentState.WAITING, actor=actor, run=run, reason="waits for approval"
+        )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from orderhub.errors import LedgerError
 
@@ -15,19 +16,50 @@ class ArtifactChanged(LedgerError):
     code: ClassVar[str] = "LEDGER_ARTIFACT_CHANGED"
 
 
+_INSERT = text(
+    """
+    INSERT INTO ledger.artifact (kind, name, version, content_hash, content)
+    VALUES (:kind, :name, :version, :hash, :content) ON CONFLICT DO NOTHING
+    """
+)
+_HASH = text(
+    "SELECT content_hash FROM ledger.artifact WHERE kind = :kind AND name = :name AND version = :version"
+)
+
+
 def register(
     connection: Connection, *, kind: str, name: str, version: int | str | None, content: bytes
 ) -> str:
     """Keep a mapping (``mapping``), lookup table (``lookup``) or suite (``suite``) under its version and return its
-    content hash. Without a version the content hash is the version. Raises ``ArtifactChanged``."""
-    raise NotImplementedError
+    content hash (SHA-256, hex). Without a version the content hash is the version. Raises ``ArtifactChanged``."""
+    digest = hashlib.sha256(content).hexdigest()
+    key = {"kind": kind, "name": name, "version": digest if version is None else str(version)}
+    # looked up first: registering on each use must not cost a write
+    known = connection.execute(_HASH, key).scalar()
+    if known is None:
+        connection.execute(_INSERT, {**key, "hash": digest, "content": content})
+        known = connection.execute(_HASH, key).scalar_one()
+    if known != digest:
+        raise ArtifactChanged(
+            f"The {kind} {name} version {version} was used with other content before "
+            f"(then {known[:12]}, now {digest[:12]}).",
+            todo="Raise its version number, or restore the content that was used.",
+        )
+    return digest
 
 
 def content(connection: Connection, content_hash: str) -> bytes | None:
     """The content with this hash."""
-    raise NotImplementedError
+    query = text("SELECT content FROM ledger.artifact WHERE content_hash = :hash LIMIT 1")
+    found = connection.execute(query, {"hash": content_hash}).scalar()
+    return None if found is None else bytes(found)
 
 
 def versions(connection: Connection, kind: str, name: str) -> list[tuple[str, str]]:
     """(version, content hash) in the order of first use."""
-    raise NotImplementedError
+    query = text(
+        "SELECT version, content_hash FROM ledger.artifact WHERE kind = :kind AND name = :name ORDER BY id"
+    )
+    return [
+        (row.version, row.content_hash) for row in connection.execute(query, {"kind": kind, "name": name})
+    ]

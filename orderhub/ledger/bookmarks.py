@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from orderhub.connector import Bookmark
+from orderhub.ledger.codec import to_json
+
+_GET = text("SELECT value FROM ledger.bookmark WHERE flow = :flow AND stream = :stream")
+_PUT = text(
+    """
+    INSERT INTO ledger.bookmark (flow, stream, value, run) VALUES (:flow, :stream, CAST(:value AS jsonb), :run)
+    ON CONFLICT (flow, stream)
+    DO UPDATE SET value = excluded.value, run = excluded.run, updated_at = clock_timestamp()
+    """
+)
 
 
 def get(connection: Connection, flow: str, stream: str) -> Bookmark:
     """The stream's bookmark; None from the beginning."""
-    raise NotImplementedError
+    value: Bookmark = connection.execute(_GET, {"flow": flow, "stream": stream}).scalar()
+    return value
 
 
 def put(
-    connection: Connection, flow: str, stream: str, bookmark: Bookmark, *, run: str | None = None
+    connection: Connection, flow: str, stream: str, bookmark: Bookmark, *, run: int | None = None
 ) -> None:
     """Set the bookmark; belongs into the transaction that records the arrival."""
-    raise NotImplementedError
+    value = None if bookmark is None else to_json(bookmark)
+    connection.execute(_PUT, {"flow": flow, "stream": stream, "value": value, "run": run})

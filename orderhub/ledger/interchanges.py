@@ -2,35 +2,155 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+import hashlib
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
 
 from orderhub.connector import Bookmark
+from orderhub.errors import LeaseLost, LedgerError
+from orderhub.ledger import audit, bookmarks
+from orderhub.ledger.codec import clean, clean_or_none, findings_to_json, to_json
 from orderhub.ledger.records import (
     Arrival,
     ClaimedInterchange,
     Recorded,
     TranslationSummary,
     Unsettled,
+    Verdict,
+)
+from orderhub.ledger.states import TRANSLATION_OUTCOMES, DocumentState, Environment, InterchangeState
+from orderhub.ledger.transitions import move_documents, move_interchanges
+
+#: Longer arrival names are kept by their beginning and hash: an index entry has a limit of 2.7 kB.
+_ARRIVAL_LIMIT = 800
+
+_INSERT = text(
+    """
+    WITH first AS (
+        SELECT min(id) AS id FROM ledger.interchange
+        WHERE sha256 = CAST(:sha256 AS text) AND flow = :flow AND company = :company AND environment = :environment
+    ), made AS (
+        INSERT INTO ledger.interchange (company, environment, flow, agreement, connector, connection, stream, name,
+            arrival, sha256, size, archive_key, media_type, problem, attributes, handle, same_bytes_as, run)
+        SELECT :company, :environment, :flow, :agreement, :connector, :connection, :stream, :name, :arrival,
+            CAST(:sha256 AS text), :size, CAST(:archive_key AS text), CAST(:media_type AS text),
+            CAST(:problem AS text), CAST(:attributes AS jsonb), CAST(:handle AS jsonb), first.id, CAST(:run AS bigint)
+        FROM first
+        ON CONFLICT DO NOTHING
+        RETURNING id, same_bytes_as
+    ), noted AS (
+        INSERT INTO ledger.transition (interchange_id, to_state, actor, run)
+        SELECT id, 'received', 'pull', CAST(:run AS bigint) FROM made
+    )
+    SELECT id, same_bytes_as FROM made
+    """
+)
+_KNOWN = text(
+    """
+    SELECT id, state, same_bytes_as, settled_at IS NOT NULL AS settled FROM ledger.interchange
+    WHERE flow = :flow AND stream = :stream AND arrival = :arrival
+    """
 )
 
 
+def _arrival_key(arrival: str) -> str:
+    arrival = clean(arrival)
+    if len(arrival) <= _ARRIVAL_LIMIT:
+        return arrival
+    return f"{arrival[:_ARRIVAL_LIMIT]}#{hashlib.sha256(arrival.encode()).hexdigest()}"
+
+
 def record_arrival(
-    connection: Connection, arrival: Arrival, *, bookmark: Bookmark = None, run: str | None = None
+    connection: Connection, arrival: Arrival, *, bookmark: Bookmark = None, run: int | None = None
 ) -> Recorded:
     """Record one arrival and, in the same transaction, the stream's bookmark (kept as it is when None)."""
-    raise NotImplementedError
+    values = {
+        "company": arrival.company,
+        "environment": arrival.environment.value,
+        "flow": arrival.flow,
+        "agreement": arrival.agreement,
+        "connector": arrival.connector,
+        "connection": arrival.connection,
+        "stream": arrival.stream,
+        "name": clean(arrival.name),
+        "arrival": _arrival_key(arrival.arrival),
+        "sha256": arrival.sha256,
+        "size": arrival.size,
+        "archive_key": arrival.archive_key,
+        "media_type": clean_or_none(arrival.media_type),
+        "problem": clean_or_none(arrival.problem),
+        "attributes": to_json(arrival.attributes),
+        "handle": to_json(arrival.handle),
+        "run": run,
+    }
+    made = connection.execute(_INSERT, values).one_or_none()
+    if bookmark is not None:
+        bookmarks.put(connection, arrival.flow, arrival.stream, bookmark, run=run)
+    if made is not None:
+        first = made.same_bytes_as
+        return Recorded(
+            id=made.id,
+            verdict=Verdict.NEW if first is None else Verdict.DUPLICATE,
+            state=InterchangeState.RECEIVED,
+            settled=False,
+            same_bytes_as=first,
+        )
+    known = connection.execute(_KNOWN, values).one()
+    return Recorded(
+        id=known.id,
+        verdict=Verdict.KNOWN,
+        state=InterchangeState(known.state),
+        settled=known.settled,
+        same_bytes_as=known.same_bytes_as,
+    )
+
+
+_UNSETTLED = text(
+    """
+    SELECT id, name, arrival, state, handle, attributes, archive_key FROM ledger.interchange
+    WHERE flow = :flow AND settled_at IS NULL AND (CAST(:stream AS text) IS NULL OR stream = :stream)
+    ORDER BY id LIMIT :limit
+    """
+)
 
 
 def unsettled(
     connection: Connection, flow: str, *, stream: str | None = None, limit: int = 1000
 ) -> list[Unsettled]:
     """Arrivals recorded but not settled with their connector, oldest first."""
-    raise NotImplementedError
+    rows = connection.execute(_UNSETTLED, {"flow": flow, "stream": stream, "limit": limit})
+    return [Unsettled(**{**row._mapping, "state": InterchangeState(row.state)}) for row in rows]
 
 
 def mark_settled(connection: Connection, ids: list[int]) -> None:
     """The connector was told. Repeatable."""
-    raise NotImplementedError
+    connection.execute(
+        text(
+            "UPDATE ledger.interchange SET settled_at = clock_timestamp() "
+            "WHERE id = ANY(CAST(:ids AS bigint[])) AND settled_at IS NULL"
+        ),
+        {"ids": ids},
+    )
+
+
+_CLAIM = text(
+    """
+    WITH due AS (
+        SELECT id FROM ledger.interchange
+        WHERE flow = :flow AND (state = 'received' OR retry_requested_at IS NOT NULL)
+          AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE ledger.interchange AS i
+    SET lease_owner = :worker, lease_until = clock_timestamp() + make_interval(secs => :seconds),
+        fence = fence + 1, attempts = attempts + 1, run = coalesce(CAST(:run AS bigint), i.run)
+    FROM due WHERE i.id = due.id
+    RETURNING i.*, (
+        SELECT array_agg(DISTINCT d.ordinal) FROM ledger.document AS d
+        WHERE d.interchange_id = i.id AND d.state = 'retrying') AS wanted
+    """
+)
 
 
 def claim_received(
@@ -40,40 +160,225 @@ def claim_received(
     worker: str,
     limit: int = 1,
     lease_seconds: float = 300,
-    run: str | None = None,
+    run: int | None = None,
 ) -> list[ClaimedInterchange]:
     """Lease interchanges of the flow that wait for translation (new, or asked for again), oldest first; those whose
     lease ran out too. Commit at once; translate and finish in a later transaction."""
-    raise NotImplementedError
+    rows = connection.execute(
+        _CLAIM, {"flow": flow, "worker": worker, "limit": limit, "seconds": lease_seconds, "run": run}
+    ).all()
+    return [_claimed(row, worker) for row in sorted(rows, key=lambda row: int(row.id))]
+
+
+def _claimed(row: Row[Any], worker: str) -> ClaimedInterchange:
+    whole = row.state == InterchangeState.RECEIVED.value
+    return ClaimedInterchange(
+        id=row.id,
+        worker=worker,
+        fence=row.fence,
+        generation=row.generation + 1,
+        ordinals=None if whole else frozenset(row.wanted or ()),
+        company=row.company,
+        environment=Environment(row.environment),
+        flow=row.flow,
+        agreement=row.agreement,
+        connector=row.connector,
+        connection=row.connection,
+        stream=row.stream,
+        name=row.name,
+        sha256=row.sha256,
+        size=row.size,
+        archive_key=row.archive_key,
+        media_type=row.media_type,
+        problem=row.problem,
+        attributes=row.attributes,
+        same_bytes_as=row.same_bytes_as,
+        attempts=row.attempts,
+        received_at=row.received_at,
+    )
+
+
+_HOLDS = "id = :id AND fence = :fence AND lease_owner = :worker"
+
+
+def _key(claim: ClaimedInterchange) -> dict[str, Any]:
+    return {"id": claim.id, "fence": claim.fence, "worker": claim.worker}
+
+
+def _lost(claim: ClaimedInterchange) -> LeaseLost:
+    return LeaseLost(
+        f"Interchange {claim.id} is no longer leased to {claim.worker} (fence {claim.fence}).",
+        todo="Stop without writing; another worker goes on with it.",
+    )
+
+
+def hold(connection: Connection, claim: ClaimedInterchange) -> None:
+    """Lock the interchange for this transaction and make sure that the lease is still ours. Raises ``LeaseLost``."""
+    query = text(f"SELECT 1 FROM ledger.interchange WHERE {_HOLDS} FOR UPDATE")  # noqa: S608 - a constant
+    if connection.execute(query, _key(claim)).scalar() is None:
+        raise _lost(claim)
 
 
 def renew(connection: Connection, claim: ClaimedInterchange, *, lease_seconds: float = 300) -> None:
     """Hold a lease longer. Raises ``LeaseLost``."""
-    raise NotImplementedError
+    query = text(
+        f"""
+        UPDATE ledger.interchange SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
+        WHERE {_HOLDS}
+        """  # noqa: S608 - a constant
+    )
+    if connection.execute(query, {**_key(claim), "seconds": lease_seconds}).rowcount != 1:
+        raise _lost(claim)
 
 
 def give_back(connection: Connection, claim: ClaimedInterchange) -> None:
     """End a lease without a result, so that the next run takes the interchange again (an archive out of reach)."""
-    raise NotImplementedError
+    connection.execute(
+        text(f"UPDATE ledger.interchange SET lease_owner = NULL, lease_until = NULL WHERE {_HOLDS}"),  # noqa: S608
+        _key(claim),
+    )
+
+
+_ORIGINAL = text(
+    """
+    SELECT i.id FROM ledger.interchange AS i
+    WHERE i.id = :first AND i.state = 'translated' AND i.retry_requested_at IS NULL
+      AND EXISTS (SELECT 1 FROM ledger.document AS d WHERE d.interchange_id = i.id)
+      AND NOT EXISTS (
+        SELECT 1 FROM ledger.document AS d WHERE d.interchange_id = i.id
+          AND d.state IN ('translated', 'quarantined', 'conflict', 'rejected', 'retrying', 'discarded'))
+    """
+)
 
 
 def settled_original(connection: Connection, claim: ClaimedInterchange) -> int | None:
     """The earlier interchange with the same bytes on this flow when every document of it went on (none quarantined,
     in conflict, discarded or open): this one may be finished as ``duplicate`` without translating it."""
-    raise NotImplementedError
+    if claim.same_bytes_as is None:
+        return None
+    found = connection.execute(_ORIGINAL, {"first": claim.same_bytes_as}).scalar()
+    return None if found is None else int(found)
+
+
+_FINISH = text(
+    f"""
+    UPDATE ledger.interchange
+    SET format = coalesce(CAST(:format AS text), format), message = coalesce(CAST(:message AS text), message),
+        release = coalesce(CAST(:release AS text), release), sender = coalesce(CAST(:sender AS text), sender),
+        receiver = coalesce(CAST(:receiver AS text), receiver),
+        control_reference = coalesce(CAST(:control_reference AS text), control_reference),
+        messages = CASE WHEN :whole THEN :messages ELSE messages END,
+        documents = (SELECT count(DISTINCT ordinal) FROM ledger.document WHERE interchange_id = :id),
+        findings = CASE WHEN :whole THEN CAST(:findings AS jsonb) ELSE findings END,
+        finding_count = CASE WHEN :whole THEN :finding_count ELSE finding_count END,
+        duplicate_of = CAST(:duplicate_of AS bigint), generation = :generation,
+        agreement = coalesce(CAST(:agreement AS text), agreement), attempts = 0,
+        translated_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
+        retry_requested_at = CASE WHEN :whole OR NOT EXISTS (
+            SELECT 1 FROM ledger.document WHERE interchange_id = :id AND state = 'retrying')
+            THEN NULL ELSE retry_requested_at END
+    WHERE {_HOLDS}
+    """  # noqa: S608 - a constant
+)
+_MADE = text(
+    """
+    INSERT INTO ledger.transition (document_id, to_state, actor, run)
+    SELECT id, state, 'translate', CAST(:run AS bigint) FROM ledger.document
+    WHERE interchange_id = :id AND generation = :generation ORDER BY id
+    """
+)
+_OLDER = text(
+    """
+    SELECT o.id FROM ledger.document AS o
+    WHERE o.interchange_id = :id AND o.generation < :generation
+      AND o.state IN ('translated', 'quarantined', 'conflict', 'rejected', 'retrying', 'duplicate')
+      AND EXISTS (SELECT 1 FROM ledger.document AS n WHERE n.interchange_id = o.interchange_id
+                  AND n.ordinal = o.ordinal AND n.generation = :generation)
+    """
+)
+_VANISHED = text(
+    """
+    SELECT id FROM ledger.document WHERE interchange_id = :id AND generation < :generation AND state = 'retrying'
+      AND (CAST(:ordinals AS integer[]) IS NULL OR ordinal = ANY(CAST(:ordinals AS integer[])))
+    """
+)
 
 
 def finish_translation(
-    connection: Connection, claim: ClaimedInterchange, summary: TranslationSummary, *, run: str | None = None
+    connection: Connection, claim: ClaimedInterchange, summary: TranslationSummary, *, run: int | None = None
 ) -> None:
     """Record what the translation found and give the lease back, in one transaction with ``documents.insert_translated``
-    of the same claim. Raises ``LeaseLost`` when another worker took over: roll back then."""
-    raise NotImplementedError
+    of the same claim. Older generations of the messages translated now are superseded; when only some messages were
+    wanted, the state of the whole stays. Raises ``LeaseLost`` when another worker took over: roll back then."""
+    if summary.state not in TRANSLATION_OUTCOMES:
+        raise LedgerError(
+            f"A translation cannot end as {summary.state.value}.",
+            todo=f"End it as one of {', '.join(state.value for state in TRANSLATION_OUTCOMES)}.",
+        )
+    hold(connection, claim)
+    whole = claim.ordinals is None
+    key = {"id": claim.id, "generation": claim.generation}
+    connection.execute(_MADE, {**key, "run": run})
+    older = list(connection.execute(_OLDER, key).scalars())
+    move_documents(
+        connection,
+        older,
+        DocumentState.SUPERSEDED,
+        actor="translate",
+        run=run,
+        reason=f"generation {claim.generation}",
+    )
+    ordinals = None if claim.ordinals is None else sorted(claim.ordinals)
+    vanished = list(connection.execute(_VANISHED, {**key, "ordinals": ordinals}).scalars())
+    move_documents(
+        connection,
+        vanished,
+        DocumentState.QUARANTINED,
+        actor="translate",
+        run=run,
+        reason="the translation gives no document for this message any more",
+    )
+    connection.execute(
+        _FINISH,
+        {
+            **_key(claim),
+            "whole": whole,
+            "generation": claim.generation,
+            "format": summary.format,
+            "message": clean_or_none(summary.message),
+            "release": clean_or_none(summary.release),
+            "sender": clean_or_none(summary.sender),
+            "receiver": clean_or_none(summary.receiver),
+            "control_reference": clean_or_none(summary.control_reference),
+            "messages": summary.messages,
+            "findings": findings_to_json(summary.findings),
+            "finding_count": max(summary.finding_count, len(summary.findings)),
+            "duplicate_of": summary.duplicate_of,
+            "agreement": clean_or_none(summary.agreement),
+        },
+    )
+    if whole:
+        move_interchanges(connection, [claim.id], summary.state, actor="translate", run=run)
 
 
 def translate_again(
-    connection: Connection, ids: list[int], *, actor: str, reason: str, run: str | None = None
+    connection: Connection, ids: list[int], *, actor: str, reason: str, run: int | None = None
 ) -> list[int]:
     """Translate whole interchanges again (a refused one after a fix, a replay): back to ``received``. Returns those that
     were not already waiting."""
-    raise NotImplementedError
+    moved = move_interchanges(
+        connection, ids, InterchangeState.RECEIVED, actor=actor, run=run, reason=clean_or_none(reason)
+    )
+    connection.execute(
+        text("UPDATE ledger.interchange SET attempts = 0 WHERE id = ANY(CAST(:ids AS bigint[]))"),
+        {"ids": moved},
+    )
+    for interchange_id in moved:
+        audit.append(
+            connection,
+            actor=actor,
+            action="interchange.translate_again",
+            subject=f"interchange:{interchange_id}",
+            detail={"reason": reason},
+        )
+    return moved

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.connector import Bookmark, LoadItem
+from orderhub.connector import LoadItem
 from orderhub.documents import Document, from_canonical
 from orderhub.findings import Finding, Place
 from orderhub.ledger.states import DocumentState, Environment, InterchangeState, OutboxState
@@ -299,7 +299,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     from_state: str | None
     to_state: str
     actor: str
-    run: str | None
+    run: int | None
     reason: str | None
 
 
@@ -351,7 +351,7 @@ class InterchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_of: int | None
     received_at: dt.datetime
     settled_at: dt.datetime | None
-    run: str | None
+    run: int | None
 
 
 class AcknowledgementRow(msgspec.Struct, frozen=True, kw_only=True):
