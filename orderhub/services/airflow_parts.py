@@ -18,9 +18,9 @@ from orderhub.services.settings import Settings
 #: Name of the part, and what ``airflow`` is called with.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server", "--workers", "1"),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
 }
 #: Names in the health answer, without the one that gives it.
 HEALTH_NAMES = ("metadatabase", "scheduler", "dag_processor", "triggerer")

@@ -84,7 +84,7 @@ def build(
         )
     if ports.erp:
         programs += _erp(settings, chosen, ports, endpoints, plain, own, here)
-    if ports.airflow:
+    if not settings.airflow_url:
         surroundings = own | airflow_parts.environment(settings, chosen, held, ports, endpoints)
         programs.append(
             Program(
@@ -96,6 +96,7 @@ def build(
                 keep=False,
             )
         )
+    if ports.airflow:
         for name in airflow_parts.PARTS:
             programs.append(
                 Program(

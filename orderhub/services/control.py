@@ -33,16 +33,17 @@ class Supervisor:
             supervisor_configuration(self.programs.values(), run=chosen.run, logs=chosen.logs),
             encoding="utf-8",
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "orderhub.services.daemon", str(configuration)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=(chosen.logs / "supervisor-errors.log").open("wb"),
-            cwd=here,
-            env=env | {launch.VARIABLE: launcher_variable(self.programs.values())},
-            # Ctrl-C in the terminal goes to the front process alone, which stops things in order
-            start_new_session=True,
-        )
+        with (chosen.logs / "supervisor-errors.log").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "orderhub.services.daemon", str(configuration)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=here,
+                env=env | {launch.VARIABLE: launcher_variable(self.programs.values())},
+                # Ctrl-C in the terminal goes to the front process alone, which stops things in order
+                start_new_session=True,
+            )
         self._socket = chosen.run / "supervisor.sock"
         self._wait_for_socket()
 

@@ -162,9 +162,17 @@ def ensure_databases(held: Secrets, port: int) -> None:
                 )
             )
             if name not in databases:
-                connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(name))
-                )
-                connection.execute(
-                    sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
-                )
+                _create_database(connection, name)
+
+
+def recreate(held: Secrets, port: int, name: str) -> None:
+    """Drop one of the embedded databases and create it again, empty."""
+    with psycopg.connect(superuser_dsn(held, port), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _create_database(connection, name)
+
+
+def _create_database(connection: psycopg.Connection, name: str) -> None:
+    identifier = sql.Identifier(name)
+    connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier))
+    connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(identifier))

@@ -32,9 +32,11 @@ from orderhub.services.settings import Settings
 from orderhub.services.tryton import health as erp_health
 from orderhub.services.tryton import install as erp_install
 
-#: What can be started; ``postgres`` and ``valkey`` are left out by themselves when their URLs are set.
-PARTS = frozenset({"postgres", "valkey", "erp", "airflow", "intake"})
+#: What can be started. A part whose URL is set is left out by itself. ``airflow-tables`` prepares Airflow's database
+#: without starting Airflow.
+PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
 _HEALTH_SECONDS = 180.0
+_BEGUN = "tryton: initialisation begun"
 
 
 class Reporter(Protocol):
@@ -63,7 +65,7 @@ class Silent:
 class Stack:
     """The hub's parts for one data folder. ``with Stack(settings) as stack:`` starts and stops them.
 
-    :param parts: which to start; what they need comes with them.
+    :param parts: which to start, of :data:`PARTS`.
     """
 
     def __init__(
@@ -99,6 +101,16 @@ class Stack:
         if self._supervisor is None:
             raise RuntimeError("the stack has not been started")
         return self._supervisor
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, for commands that shall use this stack."""
+        return catalogue.settings_environment(self.settings, self.folder)
+
+    @property
+    def superuser_dsn(self) -> str:
+        """The embedded PostgreSQL's superuser, for tests and repairs."""
+        return postgres.superuser_dsn(self._held(), self._ports.postgres)
 
     def start(self) -> addresses.Endpoints:
         """Start the parts and wait until all are healthy.
@@ -171,8 +183,12 @@ class Stack:
         before = addresses.read_ports(self.folder.run) or addresses.Ports()
         erp = "erp" in wanted and not settings.erp_url
         airflow = "airflow" in wanted and not settings.airflow_url
-        needs_database = not settings.database_url or (airflow and not settings.airflow_database_url)
-        needs_database = needs_database or (erp and not settings.erp_database_url)
+        tables = airflow or "airflow-tables" in wanted
+        needs_database = (
+            ("postgres" in wanted and not settings.database_url)
+            or (tables and not settings.airflow_database_url)
+            or (erp and not settings.erp_database_url)
+        )
 
         def port(needed: bool, last: int, what: str, set_port: int | None = None, name: str = "") -> int:
             if not needed:
@@ -200,11 +216,11 @@ class Stack:
                 install = pool.submit(self._install_erp)
                 cache = pool.submit(self._start_valkey)
                 self._start_postgres()
-                branches: list[Future[None]] = [
+                branches = [
                     install,
                     cache,
-                    pool.submit(self._migrate_ledger),
-                    pool.submit(self._start_airflow),
+                    ledger := pool.submit(self._migrate_ledger),
+                    pool.submit(self._start_airflow, ledger),
                     pool.submit(self._start_erp, install),
                 ]
                 done, _ = wait(branches, return_when=FIRST_EXCEPTION)
@@ -268,20 +284,28 @@ class Stack:
             self._wait("valkey", lambda: valkey.answers(self.endpoints.valkey_url), "Valkey")
 
     def _migrate_ledger(self) -> None:
+        if "ledger" not in self.parts:
+            return
         with self._step("Ledger and warehouse: tables"):
             self.supervisor.run_step("ledger-migrate", timeout_seconds=120)
 
-    def _start_airflow(self) -> None:
+    def _start_airflow(self, ledger: Future[None]) -> None:
+        if self.settings.airflow_url:
+            return
+        if "airflow-tables" in self.parts:
+            url = self.endpoints.airflow_database_url
+            version = f"airflow {importlib.metadata.version('apache-airflow')}"
+            if _database_note(url) != version:
+                with self._step("Airflow: metadata tables"):
+                    self.supervisor.run_step("airflow-migrate", timeout_seconds=300)
+                _note_on_database(url, version)
         if not self._ports.airflow:
             return
-        url = self.endpoints.airflow_database_url
-        version = f"airflow {importlib.metadata.version('apache-airflow')}"
-        if _database_note(url) != version:
-            with self._step("Airflow: metadata tables"):
-                self.supervisor.run_step("airflow-migrate", timeout_seconds=300)
-            _note_on_database(url, version)
         with self._step("Airflow: four parts healthy"):
+            # a run that starts at once must find the ledger's tables
             for name in airflow_parts.PARTS:
+                if name == "scheduler":
+                    ledger.result()
                 self.supervisor.start(name)
             self._wait(
                 "api-server",
@@ -306,6 +330,10 @@ class Stack:
         tables, full = self._erp_marks()
         note = _database_note(url)
         if not note.startswith(tables):
+            if note == _BEGUN and self._ports.postgres and not self.settings.erp_database_url:
+                # Tryton writes some things only into an empty database: one that was interrupted starts over
+                postgres.recreate(self._held(), self._ports.postgres, "tryton")
+            _note_on_database(url, _BEGUN)
             with self._step("ERP: create the database"):
                 self.supervisor.run_step("erp-init", timeout_seconds=600)
             _note_on_database(url, tables)

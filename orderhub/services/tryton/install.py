@@ -77,7 +77,8 @@ def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
         *(str(python_environment.python_of(environment)), "-m", "trytond.cli.admin"),
         *("-d", urlsplit(endpoints.erp_database_url).path.lstrip("/")),
         *("--email", "admin@localhost.localdomain"),
-        *("-u", *MODULES, "--activate-dependencies"),
+        # -p: the password is set again also when the tables exist already
+        *("-u", *MODULES, "--activate-dependencies", "-p"),
     )
 
 

@@ -1,0 +1,194 @@
+"""Real parts for the tests, started once per session and only when a test asks for them.
+
+``database``       an empty-of-data, migrated database of the test's own (URL)
+``empty_database`` a database without any table (URL)
+``valkey_url``     Valkey, emptied before the test (URL)
+``erp``            a Tryton server with the sample master data (``endpoints.erp_*``)
+``stack``          everything, Airflow and intake too, on free ports
+
+Tryton's environment and a prepared data folder (databases initialised, master data written) are kept in the project's
+data folder between runs, so that only the first run pays for them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from orderhub.ledger import migrate
+from orderhub.services import folder as data_folders
+from orderhub.services import ports
+from orderhub.services.endpoints import Endpoints
+from orderhub.services.settings import Settings, load_settings
+from orderhub.services.stack import Stack
+from orderhub.services.tryton import install as erp_install
+
+PROJECT = Path(__file__).resolve().parents[1]
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def short_folder(name: str) -> Iterator[Path]:
+    """A temporary folder with a short path that PostgreSQL's own user can pass through; removed afterwards."""
+    path = Path(tempfile.mkdtemp(prefix=f"oh-{name}-", dir="/tmp"))
+    path.chmod(0o711)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def project_data() -> data_folders.DataFolder:
+    """The project's own data folder, where caches live; its databases are never touched by tests."""
+    return data_folders.prepare(Settings(project_folder=PROJECT))
+
+
+def stack_settings(data_folder: Path, cache: data_folders.DataFolder, **more: object) -> Settings:
+    """Settings of a stack in a folder of its own, with the shared environment of the ERP."""
+    return load_settings(
+        project_folder=PROJECT, data_folder=data_folder, tools_folder=cache.path / "tools", **more
+    )
+
+
+@pytest.fixture(scope="session")
+def stores(project_data: data_folders.DataFolder) -> Iterator[Stack]:
+    """PostgreSQL and Valkey alone."""
+    with (
+        short_folder("stores") as folder,
+        Stack(stack_settings(folder, project_data), parts=frozenset({"postgres", "valkey"})) as stack,
+    ):
+        yield stack
+
+
+def _new_database(stores: Stack, template: str | None = None) -> tuple[str, str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    statement = sql.SQL("CREATE DATABASE {} OWNER orderhub TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template0")
+    )
+    with psycopg.connect(stores.superuser_dsn, autocommit=True) as connection:
+        connection.execute(statement)
+    return name, stores.endpoints.database_url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _drop_database(stores: Stack, name: str) -> None:
+    with psycopg.connect(stores.superuser_dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def ledger_template(stores: Stack) -> str:
+    """Name of a migrated database that the tests' own ones are copied from."""
+    name, url = _new_database(stores)
+    migrate.upgrade(url)
+    return name
+
+
+@pytest.fixture
+def database(stores: Stack, ledger_template: str) -> Iterator[str]:
+    """URL of a migrated database of the test's own."""
+    name, url = _new_database(stores, ledger_template)
+    yield url
+    _drop_database(stores, name)
+
+
+@pytest.fixture
+def empty_database(stores: Stack) -> Iterator[str]:
+    """URL of a database without tables."""
+    name, url = _new_database(stores)
+    yield url
+    _drop_database(stores, name)
+
+
+@pytest.fixture
+def valkey_url(stores: Stack) -> str:
+    """URL of an emptied Valkey."""
+    with redis.Redis.from_url(stores.endpoints.valkey_url) as client:
+        client.flushall()
+    return stores.endpoints.valkey_url
+
+
+@pytest.fixture
+def valkey(valkey_url: str) -> Iterator[redis.Redis]:
+    """A client of an emptied Valkey; texts come decoded."""
+    with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+        yield client
+
+
+def _prepared_mark() -> str:
+    """Changes with everything that a prepared data folder is made from."""
+    content = hashlib.sha256()
+    sources = [PROJECT / "requirements.txt", PROJECT / "samples" / "master_data.yaml"]
+    sources += sorted(Path(erp_install.__file__).parent.glob("*"))
+    for source in sources:
+        if source.is_file():
+            content.update(source.read_bytes())
+    return content.hexdigest()[:12]
+
+
+@pytest.fixture(scope="session")
+def prepared(project_data: data_folders.DataFolder) -> Path:
+    """A stopped data folder with initialised databases. Made once; tests copy it."""
+    cache = project_data.path / "cache"
+    cache.mkdir(mode=0o711, exist_ok=True)
+    folder = cache / f"prepared-{_prepared_mark()}"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            for old in cache.glob("prepared-*"):
+                shutil.rmtree(old)
+            settings = stack_settings(folder, project_data, airflow_port=ports.any_free())
+            with Stack(settings, parts=frozenset({"postgres", "erp", "airflow-tables"})):
+                pass
+            (folder / "complete").touch()
+    return folder
+
+
+@contextmanager
+def copied_stack(
+    prepared: Path, cache: data_folders.DataFolder, parts: frozenset[str], **settings: object
+) -> Iterator[Stack]:
+    """A running stack on a copy of the prepared data folder."""
+    with short_folder("stack") as folder:
+        # -a keeps PostgreSQL's owner
+        subprocess.run(["cp", "-a", f"{prepared}/.", str(folder)], check=True)
+        for name in ("logs", "run"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        port = ports.any_free() if "airflow" in parts else None
+        with Stack(stack_settings(folder, cache, airflow_port=port, **settings), parts=parts) as stack:
+            yield stack
+
+
+@pytest.fixture(scope="session")
+def erp_stack(prepared: Path, project_data: data_folders.DataFolder) -> Iterator[Stack]:
+    """PostgreSQL and the ERP."""
+    with copied_stack(prepared, project_data, frozenset({"postgres", "erp"})) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def erp(erp_stack: Stack) -> Endpoints:
+    """Address and sign-in of a Tryton server with the sample master data, shared by the session."""
+    return erp_stack.endpoints
+
+
+@pytest.fixture(scope="session")
+def stack(prepared: Path, project_data: data_folders.DataFolder) -> Iterator[Stack]:
+    """Everything, shared by the session. ``stack.endpoints`` has the addresses, ``stack.environment`` makes the
+    ``orderhub`` command use it, ``stack.supervisor`` restarts or halts single programs."""
+    parts = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
+    with copied_stack(prepared, project_data, parts) as running:
+        yield running
