@@ -1,0 +1,443 @@
+"""Finds suppliers, products, units and currencies in Tryton, for many orders in a few calls.
+
+What was found is kept for five minutes, at most ``KEPT`` of a kind and per connector; what was not found is asked for
+again each time, because somebody may just be creating it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from connectors.tryton.client import TrytonClient
+from connectors.tryton.settings import TrytonSettings
+from connectors.tryton.units import REC20
+from orderhub.documents import Line, Party, PurchaseOrder
+from orderhub.errors import ConnectorRefused
+
+KEPT = 20_000
+KEPT_SECONDS = 300.0
+#: Codes per search; a query has its limits.
+_SLICE = 500
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Row = dict[str, Any]
+
+
+class Rejection(Exception):
+    """This order cannot become a purchase: why, and which canonical field is to blame."""
+
+    def __init__(self, code: str, reason: str, field: str | None = None) -> None:
+        self.code = code
+        self.reason = reason
+        self.field = field
+        super().__init__(reason)
+
+
+class Supplier(msgspec.Struct, frozen=True, kw_only=True):
+    """A supplier's ids in Tryton."""
+
+    party: int
+    address: int
+    payment_term: int | None
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """A product's ids in Tryton."""
+
+    product: int
+    unit_category: int
+    purchasable: bool
+    taxes: tuple[int, ...]
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit: its category and how many decimals its quantities have."""
+
+    unit: int
+    category: int
+    digits: int
+
+
+class Kept(Generic[K, V]):
+    """A bounded memory that forgets the least recently used and whatever is older than five minutes."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        entry = self._entries.get(key)
+        if entry is None or time.monotonic() - entry[0] > KEPT_SECONDS:
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    def put(self, key: K, value: V) -> None:
+        self._entries[key] = (time.monotonic(), value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > KEPT:
+            self._entries.popitem(last=False)
+
+
+class MasterData:
+    """What the orders name, as Tryton's ids."""
+
+    def __init__(self, client: TrytonClient, settings: TrytonSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._parties: Kept[tuple[str, str], int | None] = Kept()
+        self._suppliers: Kept[int, Supplier | None] = Kept()
+        self._items: Kept[tuple[str, str, int | None], int | None] = Kept()
+        self._products: Kept[int, Product] = Kept()
+        self._tables: Kept[str, Any] = Kept()
+
+    def context(self) -> dict[str, Any]:
+        """The context of every call: the user's language and the company.
+
+        :raises ConnectorRefused: when the company of the settings is none of the user's, or there is none.
+        """
+        kept: dict[str, Any] | None = self._tables.get("context")
+        if kept is not None:
+            return kept
+        own = self._client.call("model.res.user.get_preferences", True, {}, effect=False)
+        context = {"language": own.get("language") or "en", "company": own.get("company")}
+        context["company_filter"] = "one"
+        wanted = self._settings.company
+        if wanted is not None:
+            rows = self._client.call(
+                "model.company.company.search_read",
+                [["id", "in", own.get("companies") or []], _named("party", wanted)],
+                *(0, None, None, ["id"], context),
+                effect=False,
+            )
+            if len(rows) != 1:
+                raise ConnectorRefused(
+                    f"{len(rows)} companies of the hub's Tryton user are {wanted!r}.",
+                    todo="Correct `company`, or give the user access to it in Tryton.",
+                )
+            context["company"] = rows[0]["id"]
+        if context["company"] is None:
+            raise ConnectorRefused(
+                "The hub's Tryton user has no company.", todo="Give it one in Tryton, or set `company`."
+            )
+        self._tables.put("context", context)
+        return context
+
+    def prepare(self, orders: Sequence[PurchaseOrder]) -> None:
+        """Look up at once what these orders name."""
+        self._prepare_parties([order.supplier for order in orders])
+        wanted: set[tuple[str, str, int | None]] = set()
+        for order in orders:
+            party = self._party(order.supplier)
+            for line in order.lines:
+                wanted.update(_item_keys(line, party))
+        self._prepare_items({key for key in wanted if self._items.get(key) is None})
+
+    def supplier(self, party: Party) -> Supplier:
+        """The supplier; ``prepare`` must have seen it.
+
+        :raises Rejection: when Tryton has none or several, or one without an address.
+        """
+        for kind, code, field in _party_keys(party):
+            found = self._parties.get((kind, code))
+            if found == -1:
+                raise Rejection(
+                    "TRYTON_SUPPLIER_AMBIGUOUS",
+                    f"Several parties in Tryton have {code!r}; leave it with one of them.",
+                    f"supplier.{field}",
+                )
+            if found is not None:
+                supplier = self._suppliers.get(found)
+                if supplier is None:
+                    raise Rejection(
+                        "TRYTON_SUPPLIER_ADDRESS",
+                        f"The supplier {code!r} has no address in Tryton; a purchase needs one.",
+                        f"supplier.{field}",
+                    )
+                return supplier
+        said = [f"{field} {code!r}" for _, code, field in _party_keys(party)]
+        fields = [field for _, _, field in _party_keys(party)]
+        raise Rejection(
+            "TRYTON_SUPPLIER_UNKNOWN",
+            f"No party in Tryton has {' or '.join(said) or 'any identification, for the order gives none'}; create the "
+            "supplier in Tryton or correct the order.",
+            f"supplier.{fields[0]}" if fields else "supplier",
+        )
+
+    def product(self, line: Line, index: int, supplier: Supplier) -> Product:
+        """The product of a line; ``prepare`` must have seen it.
+
+        :raises Rejection: when Tryton has none or several, or it is not for purchase.
+        """
+        keys = _item_keys(line, supplier.party)
+        for key in keys:
+            found = self._items.get(key)
+            field = f"lines[{index}].item.{key[0]}"
+            if found == -1:
+                raise Rejection(
+                    "TRYTON_ITEM_AMBIGUOUS", f"Several products in Tryton have {key[1]!r}.", field
+                )
+            if found is not None:
+                product = self._products.get(found)
+                if product is None or not product.purchasable:
+                    raise Rejection(
+                        "TRYTON_ITEM_NOT_PURCHASABLE",
+                        f"The product {key[1]!r} is not purchasable in Tryton; tick that on the product.",
+                        field,
+                    )
+                return product
+        said = [f"{kind} {code!r}" for kind, code, _ in keys]
+        raise Rejection(
+            "TRYTON_ITEM_UNKNOWN",
+            f"No product in Tryton has {' or '.join(said) or 'any identification, for the line gives none'}; create the "
+            "product in Tryton or correct the order.",
+            f"lines[{index}].item" + (f".{keys[0][0]}" if keys else ""),
+        )
+
+    def unit(self, line: Line, index: int, product: Product) -> Unit:
+        """The unit of a line.
+
+        :raises Rejection: when Tryton does not have it or the product is not counted in such units.
+        """
+        units = self._units()
+        own = self._settings.units.get(line.unit)
+        names = (own,) if own is not None else (*REC20.get(line.unit, ()), line.unit)
+        field = f"lines[{index}].unit"
+        found = next((units[name] for name in names if name in units), None)
+        if found is None:
+            raise Rejection(
+                "TRYTON_UNIT_UNKNOWN",
+                f"Tryton has no unit for {line.unit!r}; create it there or add it to `units` of the connector.",
+                field,
+            )
+        if found.category != product.unit_category:
+            raise Rejection(
+                "TRYTON_UNIT_MISMATCH",
+                f"The product is not counted in {line.unit!r}: its unit in Tryton is of another category.",
+                field,
+            )
+        return found
+
+    def currency(self, code: str) -> int:
+        """:raises Rejection: when Tryton does not have the currency."""
+        currencies: dict[str, int] | None = self._tables.get("currencies")
+        if currencies is None or code not in currencies:
+            rows = self._read("currency.currency", [], ["code"])
+            currencies = {row["code"]: row["id"] for row in rows}
+            self._tables.put("currencies", currencies)
+        if code not in currencies:
+            raise Rejection(
+                "TRYTON_CURRENCY_UNKNOWN", f"Tryton has no currency {code!r}; create it there.", "currency"
+            )
+        return currencies[code]
+
+    def price_digits(self) -> int:
+        """How many decimals a unit price has."""
+        digits: int | None = self._tables.get("price_digits")
+        if digits is None:
+            fields = self._client.call(
+                "model.purchase.line.fields_get", ["unit_price"], self.context(), effect=False
+            )
+            given = fields.get("unit_price", {}).get("digits")
+            digits = given[1] if isinstance(given, list) and isinstance(given[1], int) else 4
+            self._tables.put("price_digits", digits)
+        return digits
+
+    def warehouse(self) -> int | None:
+        """The warehouse of the settings; None leaves it to Tryton.
+
+        :raises ConnectorRefused: when there is none of that code or name.
+        """
+        wanted = self._settings.warehouse
+        if wanted is None:
+            return None
+        found: int | None = self._tables.get("warehouse")
+        if found is None:
+            rows = self._read("stock.location", [["type", "=", "warehouse"], _named("", wanted)], ["id"])
+            if len(rows) != 1:
+                raise ConnectorRefused(
+                    f"{len(rows)} warehouses in Tryton are {wanted!r}.", todo="Correct `warehouse`."
+                )
+            found = int(rows[0]["id"])
+            self._tables.put("warehouse", found)
+        return found
+
+    def forget(self) -> None:
+        """Ask for everything anew: something that was found may have been changed or taken away."""
+        self._parties, self._suppliers = Kept(), Kept()
+        self._items, self._products, self._tables = Kept(), Kept(), Kept()
+
+    def _read(self, model: str, domain: list[Any], fields: list[str]) -> list[Row]:
+        rows: list[Row] = self._client.call(
+            f"model.{model}.search_read", domain, 0, None, None, fields, self.context(), effect=False
+        )
+        return rows
+
+    def _read_in(self, model: str, field: str, codes: Iterable[str | int], fields: list[str]) -> list[Row]:
+        wanted = sorted(set(codes), key=str)
+        rows: list[Row] = []
+        for start in range(0, len(wanted), _SLICE):
+            rows += self._read(model, [[field, "in", wanted[start : start + _SLICE]]], fields)
+        return rows
+
+    def _party(self, party: Party) -> int | None:
+        for kind, code, _ in _party_keys(party):
+            found = self._parties.get((kind, code))
+            if found is not None:
+                return found
+        return None
+
+    def _prepare_parties(self, parties: Sequence[Party]) -> None:
+        wanted: dict[str, set[str]] = {"identifier": set(), "code": set(), "name": set()}
+        for party in parties:
+            if self._party(party) is None:
+                for kind, code, _ in _party_keys(party):
+                    wanted[kind].add(code)
+        found: dict[tuple[str, str], set[int]] = {}
+        for row in self._read_in("party.identifier", "code", wanted["identifier"], ["code", "party"]):
+            found.setdefault(("identifier", row["code"]), set()).add(row["party"])
+        for kind in ("code", "name"):
+            for row in self._read_in("party.party", kind, wanted[kind], [kind]):
+                found.setdefault((kind, row[kind]), set()).add(row["id"])
+        for key, ids in found.items():
+            self._parties.put(key, ids.pop() if len(ids) == 1 else -1)
+        known = {self._parties.get(key) for key in found} - {None, -1}
+        self._prepare_suppliers([party for party in known if party is not None])
+
+    def _prepare_suppliers(self, parties: Sequence[int]) -> None:
+        rows = self._read_in("party.party", "id", parties, ["supplier_payment_term"])
+        addresses: dict[int, list[Row]] = {}
+        for row in self._read_in("party.address", "party", parties, ["party", "sequence", "invoice"]):
+            addresses.setdefault(row["party"], []).append(row)
+        for row in rows:
+            own = sorted(addresses.get(row["id"], []), key=_address_order)
+            if own:
+                self._suppliers.put(
+                    row["id"],
+                    Supplier(
+                        party=row["id"], address=own[0]["id"], payment_term=row["supplier_payment_term"]
+                    ),
+                )
+
+    def _prepare_items(self, wanted: set[tuple[str, str, int | None]]) -> None:
+        if not wanted:
+            return
+        found: dict[tuple[str, str, int | None], set[int]] = {}
+        by_identifier: dict[str, set[int]] = {}
+        gtins = {form for kind, code, _ in wanted if kind == "gtin" for form in _gtin_forms(code)}
+        others = {code for kind, code, _ in wanted if kind == "manufacturer_code"}
+        for row in self._read_in("product.identifier", "code", gtins | others, ["code", "product"]):
+            by_identifier.setdefault(row["code"], set()).add(row["product"])
+        for key in wanted:
+            forms = _gtin_forms(key[1]) if key[0] == "gtin" else [key[1]]
+            if key[0] in ("gtin", "manufacturer_code"):
+                found[key] = set().union(*(by_identifier.get(form, set()) for form in forms))
+        codes = {code for kind, code, _ in wanted if kind == "buyer_code"}
+        for row in self._read_in("product.product", "code", codes, ["code"]):
+            found.setdefault(("buyer_code", row["code"], None), set()).add(row["id"])
+        self._prepare_supplier_codes({key for key in wanted if key[0] == "supplier_code"}, found)
+        for key, ids in found.items():
+            if ids:
+                self._items.put(key, next(iter(ids)) if len(ids) == 1 else -1)
+        products = {next(iter(ids)) for ids in found.values() if len(ids) == 1}
+        fields = ["purchasable", "default_uom_category", "account_category.supplier_taxes_used"]
+        for row in self._read_in("product.product", "id", products, fields):
+            category = row.get("account_category.") or {}
+            self._products.put(
+                row["id"],
+                Product(
+                    product=row["id"],
+                    unit_category=row["default_uom_category"],
+                    purchasable=bool(row["purchasable"]),
+                    taxes=tuple(category.get("supplier_taxes_used") or ()),
+                ),
+            )
+
+    def _prepare_supplier_codes(
+        self,
+        keys: set[tuple[str, str, int | None]],
+        found: dict[tuple[str, str, int | None], set[int]],
+    ) -> None:
+        codes = {code for _, code, party in keys if party is not None}
+        fields = ["code", "party", "product", "template.products", "company"]
+        company = self.context()["company"]
+        for row in self._read_in("purchase.product_supplier", "code", codes, fields):
+            if row["company"] not in (None, company):
+                continue
+            products = (
+                [row["product"]] if row["product"] else (row.get("template.") or {}).get("products", [])
+            )
+            key = ("supplier_code", row["code"], row["party"])
+            if key in keys:
+                found.setdefault(key, set()).update(products)
+
+    def _units(self) -> dict[str, Unit]:
+        units: dict[str, Unit] | None = self._tables.get("units")
+        if units is None:
+            rows = self._read("product.uom", [], ["name", "symbol", "category", "digits"])
+            units = {}
+            for row in rows:
+                unit = Unit(unit=row["id"], category=row["category"], digits=row["digits"])
+                units[row["symbol"]] = unit
+                units.setdefault(row["name"], unit)
+            self._tables.put("units", units)
+        return units
+
+
+def _named(path: str, wanted: str) -> list[Any]:
+    before = f"{path}." if path else ""
+    return ["OR", [[f"{before}code", "=", wanted]], [[f"{before}name", "=", wanted]]]
+
+
+def _party_keys(party: Party) -> list[tuple[str, str, str]]:
+    """How a party may be found, best first: what to search, the code, and the canonical field it stands in. A code that
+    is not the party's code in Tryton may stand among its identifiers; a name counts only when nothing else is given."""
+    keys: list[tuple[str, str, str]] = []
+    if party.gln:
+        keys.append(("identifier", party.gln, "gln"))
+    if party.code:
+        keys += [("code", party.code, "code"), ("identifier", party.code, "code")]
+    if party.tax_number:
+        keys.append(("identifier", party.tax_number, "tax_number"))
+    if not keys and party.name:
+        keys.append(("name", party.name, "name"))
+    return keys
+
+
+def _item_keys(line: Line, party: int | None) -> list[tuple[str, str, int | None]]:
+    """How a product may be found, best first; the supplier's code counts only with that supplier."""
+    item = line.item
+    keys: list[tuple[str, str, int | None]] = []
+    if item.gtin:
+        keys.append(("gtin", item.gtin, None))
+    if item.buyer_code:
+        keys.append(("buyer_code", item.buyer_code, None))
+    if item.supplier_code:
+        keys.append(("supplier_code", item.supplier_code, party))
+    if item.manufacturer_code:
+        keys.append(("manufacturer_code", item.manufacturer_code, None))
+    return keys
+
+
+def _gtin_forms(gtin: str) -> list[str]:
+    """The same number in the lengths that GS1 allows: it is filled with zeros on the left."""
+    bare = gtin.lstrip("0")
+    return [bare.zfill(length) for length in (8, 12, 13, 14) if len(bare) <= length]
+
+
+def _address_order(row: Row) -> tuple[bool, int, int]:
+    """The address for invoices first, then Tryton's own order."""
+    sequence = row["sequence"]
+    return (not row.get("invoice"), sequence if sequence is not None else 1 << 30, row["id"])
+
+
+def exact(value: Decimal, digits: int) -> Decimal | None:
+    """The value with that many decimals, or None when it has more."""
+    scaled = value.quantize(Decimal(1).scaleb(-digits))
+    return scaled if scaled == value else None
