@@ -16,7 +16,7 @@ from orderhub.errors import HubError
 from orderhub.flows.context import open_context
 from orderhub.flows.definition import parse_flow
 from orderhub.flows.runner import finish_run, start_run
-from orderhub.ledger import flow_state, outbox
+from orderhub.ledger import flow_state
 from orderhub.ledger.engine import transaction
 from orderhub.load import load as load_stage
 from orderhub.pull import pull as pull_stage
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: In place of a batch: everything of the flow that waits for its targets and belongs to no open batch.
-LEFTOVERS = 0
-
 
 def pull(flow: str, context: Context) -> list[int]:
     """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
@@ -51,30 +48,18 @@ def pull(flow: str, context: Context) -> list[int]:
 
 
 def translate(flow: str, context: Context) -> list[int]:
-    """Run the stage; ledger ids of the open batches, and ``LEFTOVERS`` when targets wait for documents of others."""
-
-    def work(ctx: HubContext, flow: Flow, run: int) -> list[int]:
-        batches = list(_said(translate_stage(ctx, flow, run)).batches)
-        with transaction(ctx.ledger) as connection:
-            left = {target.name: outbox.due(connection, flow.name, target.name) for target in flow.load}
-        if any(left.values()):
-            log.info("left by earlier runs: %s", left)
-            batches.append(LEFTOVERS)
-        return batches
-
-    return _step(flow, context, work)
+    """Run the stage; ledger ids of the batches that have something to validate or to load, left ones included."""
+    return _step(flow, context, lambda ctx, flow, run: _said(translate_stage(ctx, flow, run)).batches)
 
 
 def validate(flow: str, context: Context, batch: int) -> None:
     """Run the stage on one batch."""
-    if batch != LEFTOVERS:
-        _step(flow, context, lambda ctx, flow, run: _said(validate_stage(ctx, flow, run, batch)))
+    _step(flow, context, lambda ctx, flow, run: _said(validate_stage(ctx, flow, run, batch)))
 
 
 def load(flow: str, context: Context, batch: int, target: str) -> None:
     """Run the stage on one batch and target."""
-    chosen = None if batch == LEFTOVERS else batch
-    _step(flow, context, lambda ctx, flow, run: _said(load_stage(ctx, flow, run, chosen, target)))
+    _step(flow, context, lambda ctx, flow, run: _said(load_stage(ctx, flow, run, batch, target)))
 
 
 def acknowledge(flow: str, context: Context) -> None:

@@ -26,6 +26,7 @@ COALESCE = 0.15
 @dataclass(slots=True)
 class _Due:
     at: float
+    reminder: bool
     pause: float = FIRST_PAUSE
 
 
@@ -40,10 +41,18 @@ class Dispatcher:
         self._due: dict[str, _Due] = {}
         self._asked: dict[str, float] = {}
 
-    def wake(self, flow: str) -> None:
-        """There may be something to do. Waking again what waits for Airflow to come back changes nothing."""
-        if flow not in self._due:
-            self._due[flow] = _Due(max(self._clock(), self._asked.get(flow, 0.0) + COALESCE))
+    def wake(self, flow: str, *, reminder: bool = False) -> None:
+        """There may be something to do. Waking again what waits for Airflow to come back changes nothing.
+
+        An arrival needs a run that begins after it. A reminder of something that was there before does not: a run that
+        is at work may be dealing with it, and if it is not, the next reminder comes.
+        """
+        due = self._due.get(flow)
+        if due is None:
+            at = max(self._clock(), self._asked.get(flow, -COALESCE) + COALESCE)
+            self._due[flow] = _Due(at, reminder)
+        elif not reminder:
+            due.reminder = False
 
     def forget(self, flow: str) -> None:
         """The flow is gone or paused."""
@@ -61,10 +70,11 @@ class Dispatcher:
 
     def work(self) -> None:
         """Ask Airflow for the runs that are due. What it does not take stays due, at growing intervals."""
-        for flow in [flow for flow, due in self._due.items() if due.at <= self._clock()]:
+        now = self._clock()
+        for flow, due in [(flow, due) for flow, due in self._due.items() if due.at <= now]:
             self._asked[flow] = self._clock()
             try:
-                answer = self._start(flow)
+                answer = self._start(flow, due.reminder)
             except HubError as error:
                 self._later(flow, str(error))
                 continue

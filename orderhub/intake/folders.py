@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from orderhub.connector import Watch
@@ -21,6 +22,15 @@ FIRST_REMINDER = 10.0
 LONGEST_REMINDER = 600.0
 #: More entries than this are not told apart; the folder then counts as changed at every look.
 MOST_ENTRIES = 50_000
+
+
+class News(Enum):
+    """``ARRIVED``: something the flow was not woken for. ``LEFT``: nothing new, but something still lies there."""
+
+    NONE = auto()
+    ARRIVED = auto()
+    LEFT = auto()
+
 
 #: Path below the folder, size, time of change, inode.
 Entry = tuple[str, int, int, int]
@@ -38,24 +48,20 @@ class WatchedFolder:
     remind_at: float = field(default=0.0)
     reminder: float = field(default=FIRST_REMINDER)
 
-    def news(self) -> bool:
-        """Whether there is something that the flow was not woken for, or that still lies there after a while."""
+    def news(self) -> News:
+        """What the flow is to be woken for, if anything; what was told once is told again only after a while."""
         entries = self._entries()
         fresh = entries - self.known
         self.known = entries
         if fresh:
             self.reminder = FIRST_REMINDER
             self.remind_at = self.clock() + self.reminder
-            return True
+            return News.ARRIVED
         if not entries or not self.watch.empties or self.clock() < self.remind_at:
-            return False
+            return News.NONE
         self.reminder = min(self.reminder * 2, LONGEST_REMINDER)
         self.remind_at = self.clock() + self.reminder
-        return True
-
-    def forget(self) -> None:
-        """Look at everything as new, next time."""
-        self.known = frozenset()
+        return News.LEFT
 
     def concerns(self, changed: Path) -> bool:
         """Whether a change at this path can be an arrival here."""

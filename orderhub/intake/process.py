@@ -6,8 +6,11 @@ import logging
 
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.registry import FlowRegistry
+from orderhub.intake.reminders import LedgerView
 from orderhub.intake.scheduler_api import SchedulerApi
 from orderhub.intake.watcher import Intake, stop_on_signals
+from orderhub.ledger import backlog, flow_state
+from orderhub.ledger.engine import create_engine, transaction
 from orderhub.services import endpoints as addresses
 from orderhub.services.settings import Settings, get_settings
 
@@ -20,18 +23,31 @@ def run(settings: Settings | None = None) -> None:
     :raises ServiceError: the hub was never started, so that no address is known.
     """
     settings = settings or get_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("httpx", "watchfiles"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     reachable = addresses.load(settings)
     connectors = ConnectorRegistry(settings.path("connectors_folder"))
     api = SchedulerApi(reachable.airflow_url, reachable.airflow_user, reachable.airflow_password)
+    engine = create_engine(reachable.database_url, pool_size=1)
+
+    def look() -> LedgerView:
+        with transaction(engine) as connection:
+            return LedgerView(
+                paused=flow_state.paused_flows(connection), open=backlog.flows_with_work(connection)
+            )
+
     intake = Intake(
         FlowRegistry(settings.path("flows_folder")),
         lambda flow: connectors.settings(flow.pull.connector, flow.pull.settings),
         reachable.inbox_folder,
         api.queue_run,
         valkey_url=reachable.valkey_url,
+        ledger=look,
     )
     stop_on_signals(intake)
     try:
         intake.run()
     finally:
         api.close()
+        engine.dispose()

@@ -37,14 +37,15 @@ class SchedulerApi:
         self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
         self._signed_in = False
 
-    def queue_run(self, flow: str) -> Started:
-        """Make sure that a run of the flow starts after this moment.
+    def queue_run(self, flow: str, reminder: bool = False) -> Started:
+        """Make sure that a run of the flow starts after this moment; for a reminder, that one is at work or will be.
 
         :raises SchedulerUnavailable: no answer, or one that says "not now".
         :raises ServiceError: Airflow refuses (sign-in, rights).
         """
         path = f"/api/v2/dags/{flow}/dagRuns"
-        waiting = self._ask("GET", path, params={"state": "queued", "limit": "1"})
+        states = ["queued", "running"] if reminder else ["queued"]
+        waiting = self._ask("GET", path, params={"state": states, "limit": 1})
         if waiting.status_code == httpx.codes.NOT_FOUND:
             return Started.UNKNOWN
         self._expect(waiting, httpx.codes.OK)

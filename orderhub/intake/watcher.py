@@ -1,8 +1,8 @@
 """The intake process: watches the folders of flows that start on arrival, listens to wake-ups, starts runs.
 
-Three sources of wake-ups, so that none of them is needed: changes that the operating system reports (fast), a look at
-every folder every few seconds (after a restart, on file systems that report nothing), and the Valkey stream (other
-processes and machines). All end at one dispatcher. New, changed and removed flow files are picked up as they come.
+Four sources of wake-ups, so that none of them is needed: changes that the operating system reports (fast), a look at
+every folder every few seconds (after a restart, on file systems that report nothing), the Valkey stream (other processes
+and machines), and open work in the ledger (a retry, a target that was away). All end at one dispatcher. New, changed and removed flow files are picked up as they come.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from orderhub.connector import ConnectorSettings
 from orderhub.errors import HubError
 from orderhub.flows.registry import FlowRegistry
 from orderhub.intake.dispatcher import Dispatcher
-from orderhub.intake.folders import WatchedFolder
+from orderhub.intake.folders import News, WatchedFolder
+from orderhub.intake.reminders import LedgerView, Reminders
 from orderhub.intake.scheduler_api import Started
 from orderhub.intake.wake import WakeStream
 from orderhub.stage import Flow
@@ -55,17 +56,18 @@ class _Wake:
 
 class Intake:
     """``settings_of`` gives the checked connector settings of a flow's pull step; ``inbox`` is what relative folders
-    start from; ``start`` queues a run; ``valkey_url`` None means: no stream."""
+    start from; ``start(flow, reminder)`` queues a run; ``ledger`` says what is paused and what is open; ``valkey_url``
+    None means: no stream."""
 
     def __init__(
         self,
         flows: FlowRegistry,
         settings_of: SettingsOf,
         inbox: Path,
-        start: Callable[[str], Started],
+        start: Callable[[str, bool], Started],
         *,
         valkey_url: str | None = None,
-        paused: Callable[[], Iterable[str]] = tuple,
+        ledger: Callable[[], LedgerView] = LedgerView,
         rescan_seconds: float = RESCAN,
     ) -> None:
         self._flows = flows
@@ -73,7 +75,8 @@ class Intake:
         self._inbox = inbox
         self._dispatcher = Dispatcher(start)
         self._valkey_url = valkey_url
-        self._paused = paused
+        self._ledger = ledger
+        self._reminders = Reminders()
         self._rescan = rescan_seconds
         self._events: queue.SimpleQueue[_Change | _Wake] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -126,8 +129,11 @@ class Intake:
 
     def _look(self, folders: Iterable[WatchedFolder]) -> None:
         for folder in folders:
-            if folder.news():
+            news = folder.news()
+            if news is News.ARRIVED:
                 self._wake(folder.flow)
+            elif news is News.LEFT:
+                self._dispatcher.wake(folder.flow, reminder=True)
 
     def _wake(self, flow: str) -> None:
         # through Valkey where somebody listens, so that wake-ups have one way; else straight on
@@ -137,11 +143,14 @@ class Intake:
     def _refresh(self) -> None:
         """Look at the flow files and at what is paused, and watch accordingly."""
         try:
-            paused = frozenset(self._paused())
+            view = self._ledger()
         except HubError as error:
-            log.warning("which flows are paused is not known now: %s", error)
+            # without its ledger no run could do anything; arrivals stay where they are until it is back
+            log.warning("the ledger cannot be asked: %s", error)
             return
-        flows = {f.name: f for f in self._flows.flows() if not f.paused and f.name not in paused}
+        flows = {f.name: f for f in self._flows.flows() if not f.paused and f.name not in view.paused}
+        for name in self._reminders.due(view.open & flows.keys()):
+            self._dispatcher.wake(name, reminder=True)
         defined = {name: flow.content_hash for name, flow in flows.items()}
         if defined == self._defined:
             self._watch_folders()
