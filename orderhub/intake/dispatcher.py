@@ -31,10 +31,10 @@ class _Due:
 
 
 class Dispatcher:
-    """Single-threaded; ``clock`` is monotonic, in seconds. ``start`` asks Airflow for a run."""
+    """Single-threaded; ``clock`` is monotonic, in seconds. ``start(flow, reminder)`` asks Airflow for a run."""
 
     def __init__(
-        self, start: Callable[[str], Started], *, clock: Callable[[], float] = time.monotonic
+        self, start: Callable[[str, bool], Started], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._start = start
         self._clock = clock
