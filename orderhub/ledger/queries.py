@@ -108,6 +108,21 @@ def find_documents(
     return Page(rows=[_document_row(row) for row in rows], total=total, limit=limit, offset=offset)
 
 
+_BY_ID = text(
+    f"""
+    SELECT {_ROW} FROM ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id
+    WHERE d.id = ANY(CAST(:ids AS bigint[])) ORDER BY array_position(CAST(:ids AS bigint[]), d.id)
+    """  # noqa: S608 - constants
+)
+
+
+def documents_by_id(connection: Connection, ids: Sequence[int]) -> list[DocumentRow]:
+    """These documents in this order; ids that do not exist are left out."""
+    if not ids:
+        return []
+    return [_document_row(row) for row in connection.execute(_BY_ID, {"ids": list(ids)})]
+
+
 def _document_row(row: Row[Any]) -> DocumentRow:
     first = findings_from([row.first_finding]) if row.first_finding else []
     return DocumentRow(
@@ -270,6 +285,19 @@ def interchange(connection: Connection, interchange_id: int) -> InterchangeRow |
     """One interchange; None when there is none of that id."""
     row = connection.execute(_ONE_INTERCHANGE, {"id": interchange_id}).one_or_none()
     return None if row is None else _interchange_row(row)
+
+
+_INTERCHANGES_BY_ID = text(
+    _INTERCHANGE
+    + " WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY array_position(CAST(:ids AS bigint[]), id)"
+)
+
+
+def interchanges_by_id(connection: Connection, ids: Sequence[int]) -> list[InterchangeRow]:
+    """These interchanges in this order; ids that do not exist are left out."""
+    if not ids:
+        return []
+    return [_interchange_row(row) for row in connection.execute(_INTERCHANGES_BY_ID, {"ids": list(ids)})]
 
 
 _COUNTS = text(

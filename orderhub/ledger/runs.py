@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,10 @@ _FINISH = text(
     "UPDATE ledger.run SET finished_at = clock_timestamp(), result = CAST(:result AS jsonb) WHERE id = :id"
 )
 
+_EXTERNAL = text(
+    "SELECT id, external FROM ledger.run WHERE id = ANY(CAST(:ids AS bigint[])) AND external IS NOT NULL"
+)
+
 
 def start(connection: Connection, flow: str, *, trigger: str = "", external: str | None = None) -> int:
     """Record that a run starts and return its ledger id. The same ``external`` id (the scheduler's run id) on the same
@@ -31,3 +35,10 @@ def finish(connection: Connection, run: int, *, result: Mapping[str, Any] | None
     """Record that a run ended and what it did (JSON)."""
     payload = None if result is None else msgspec.json.encode(result).decode()
     connection.execute(_FINISH, {"id": run, "result": payload})
+
+
+def external_ids(connection: Connection, runs: Collection[int]) -> dict[int, str]:
+    """What the scheduler calls these runs; runs that no scheduler started are left out."""
+    if not runs:
+        return {}
+    return {row.id: row.external for row in connection.execute(_EXTERNAL, {"ids": list(runs)})}

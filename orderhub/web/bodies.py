@@ -92,7 +92,7 @@ class TransitionBody(BaseModel):
     from_state: str | None
     to_state: str
     actor: str
-    run: str | None
+    run: int | None
     reason: str | None
 
     @classmethod

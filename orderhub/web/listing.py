@@ -1,52 +1,266 @@
-"""Pages of documents and files. (First form: offset cursors over the ledger's own queries.)"""
+"""Pages of documents and files: keyset paging, so that page 1,000 costs what page 1 does, and counts to filter by.
+
+The counts come from one grouped query over the newest ``COUNTED`` rows that fit text and time; what each chip would
+leave is computed from its groups, so a page costs two bounded queries however big the ledger grows.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+import base64
+import binascii
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, text
 
 from orderhub.ledger import queries
+from orderhub.ledger import search as words
 from orderhub.ledger.records import DocumentRow, InterchangeRow
-from orderhub.web.search import Search
+from orderhub.web.search import PAGE_SIZE, Search
 from orderhub.web.views import Facet, Listing
 from orderhub.web.words import DOCUMENT_STATES, FILE_STATES
 
-PAGE_SIZE = 50
+COUNTED = 20_000
+#: A facet with more values than this shows the most frequent ones and the chosen.
+FACET_VALUES = 40
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A sort order: the column it starts with (the id follows, so that it is total) and its type in SQL."""
+
+    column: str
+    kind: str
+    descending: bool
+
+
+_KEYS = {
+    "-received": _Key("d.id", "bigint", True),
+    "received": _Key("d.id", "bigint", False),
+    "-updated": _Key("d.updated_at", "timestamptz", True),
+    "updated": _Key("d.updated_at", "timestamptz", False),
+    "-number": _Key("d.number", "text", True),
+    "number": _Key("d.number", "text", False),
+}
+_DOCUMENTS = "ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id"
+_FILES = "ledger.interchange AS d"
+_DOCUMENT_CHIPS = {"state": "d.state", "flow": "d.flow", "partner": "d.agreement", "type": "d.type"}
+_FILE_CHIPS = {"state": "d.state", "flow": "d.flow", "partner": "d.agreement"}
 
 
 def documents(
     connection: Connection, search: Search, *, size: int = PAGE_SIZE, interchange_id: int | None = None
 ) -> Listing[DocumentRow]:
-    offset = int(search.after) if search.after.isdigit() else 0
-    where = queries.DocumentFilter(
-        text=search.q,
-        states=search.state,
-        flows=search.flow,
-        agreement=search.partner[0] if search.partner else None,
-        type=search.type[0] if search.type else None,
-        interchange_id=interchange_id,
-        received_from=search.received_from,
-        received_before=search.received_before,
-    )
-    page = queries.find_documents(connection, where, limit=size, offset=offset)
-    counts = queries.counts_by_state(connection)
+    """A page of documents. Superseded ones only when asked for by state."""
+    conditions, values = _period(search, "i.received_at")
+    if search.q:
+        asked = words.query(search.q)
+        conditions.append("false" if asked is None else "d.search @@ CAST(:words AS tsquery)")
+        values["words"] = asked
+    if interchange_id is not None:
+        conditions.append("d.interchange_id = :interchange_id")
+        values["interchange_id"] = interchange_id
+    hidden = () if "superseded" in search.state else ("superseded",)
+    counts = _Counts(connection, _DOCUMENTS, conditions, values, _DOCUMENT_CHIPS, search, hidden)
+    window = _Window(connection, _DOCUMENTS, conditions, values, _DOCUMENT_CHIPS, search, hidden)
+    ids, newer, older = window.ids(_KEYS[search.sort], size)
     return Listing(
-        rows=page.rows,
-        total=page.total,
-        older=str(offset + size) if page.total > offset + size else "",
-        newer=str(max(0, offset - size)) if offset else "",
-        facets={"state": [Facet(s, counts.get(s, 0), s in search.state) for s in DOCUMENT_STATES]},
+        rows=queries.documents_by_id(connection, ids),
+        total=counts.total,
+        more_than_total=counts.capped,
+        newer=newer,
+        older=older,
+        facets={
+            "state": counts.states(DOCUMENT_STATES),
+            "flow": counts.values("flow"),
+            "partner": counts.values("partner"),
+            "type": counts.values("type"),
+        },
     )
 
 
 def files(connection: Connection, search: Search, *, size: int = PAGE_SIZE) -> Listing[InterchangeRow]:
-    offset = int(search.after) if search.after.isdigit() else 0
-    rows = queries.find_interchanges(
-        connection, states=search.state, text=search.q, limit=size + 1, offset=offset
-    )
+    """A page of received files, newest first."""
+    conditions, values = _period(search, "d.received_at")
+    if search.q:
+        conditions.append("strpos(lower(d.name), lower(:part)) > 0")
+        values["part"] = search.q
+    counts = _Counts(connection, _FILES, conditions, values, _FILE_CHIPS, search, ())
+    window = _Window(connection, _FILES, conditions, values, _FILE_CHIPS, search, ())
+    ids, newer, older = window.ids(_KEYS["received" if search.sort == "received" else "-received"], size)
     return Listing(
-        rows=rows[:size],
-        total=len(rows),
-        older=str(offset + size) if len(rows) > size else "",
-        newer=str(max(0, offset - size)) if offset else "",
-        facets={"state": [Facet(s, None, s in search.state) for s in FILE_STATES]},
+        rows=queries.interchanges_by_id(connection, ids),
+        total=counts.total,
+        more_than_total=counts.capped,
+        newer=newer,
+        older=older,
+        facets={
+            "state": counts.states(FILE_STATES),
+            "flow": counts.values("flow"),
+            "partner": counts.values("partner"),
+        },
     )
+
+
+def _period(search: Search, column: str) -> tuple[list[str], dict[str, Any]]:
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    if search.received_from is not None:
+        conditions.append(f"{column} >= :received_from")
+        values["received_from"] = search.received_from
+    if search.received_before is not None:
+        conditions.append(f"{column} < :received_before")
+        values["received_before"] = search.received_before
+    return conditions, values
+
+
+class _Counts:
+    """How many rows each value of each chip would leave, the other chips as they are."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: str,
+        conditions: Sequence[str],
+        values: dict[str, Any],
+        chips: dict[str, str],
+        search: Search,
+        hidden: Sequence[str],
+    ) -> None:
+        columns = ", ".join(f"{column} AS {name}" for name, column in chips.items())
+        names = ", ".join(chips)
+        where = " AND ".join(conditions) or "true"
+        # Only constants of this module are put into the text; everything from outside is bound.
+        statement = text(
+            f"SELECT {names}, count(*) AS n FROM (SELECT {columns} FROM {source} WHERE {where} "  # noqa: S608
+            f"ORDER BY d.id DESC LIMIT :counted) AS newest GROUP BY {names}"
+        )
+        rows = connection.execute(statement, {**values, "counted": COUNTED}).all()
+        self._groups = [({name: getattr(row, name) for name in chips}, int(row.n)) for row in rows]
+        self._chosen = {name: chosen for name, chosen in search.chosen().items() if name in chips}
+        self._hidden = frozenset(hidden)
+        self.capped = sum(count for _, count in self._groups) >= COUNTED
+        self.total = sum(count for _, count in self._fitting(""))
+
+    def _fitting(self, own: str) -> list[tuple[dict[str, str], int]]:
+        return [
+            (group, count)
+            for group, count in self._groups
+            if all(
+                not chosen or group[name] in chosen for name, chosen in self._chosen.items() if name != own
+            )
+            and (own == "state" or group["state"] not in self._hidden)
+        ]
+
+    def _tally(self, name: str) -> Counter[str]:
+        tally: Counter[str] = Counter()
+        for group, count in self._fitting(name):
+            tally[group[name]] += count
+        return tally
+
+    def states(self, order: dict[str, Any]) -> list[Facet]:
+        """Every state in the order of a document's life."""
+        tally = self._tally("state")
+        return [Facet(state, tally[state], state in self._chosen["state"]) for state in order]
+
+    def values(self, name: str) -> list[Facet]:
+        """The values of a chip by name; chosen ones always."""
+        tally = self._tally(name)
+        chosen = self._chosen.get(name, ())
+        shown = {value for value, _ in tally.most_common(FACET_VALUES) if value} | set(chosen)
+        return [Facet(value, tally[value], value in chosen) for value in sorted(shown, key=str.casefold)]
+
+
+class _Window:
+    """The ids of one page."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: str,
+        conditions: Sequence[str],
+        values: dict[str, Any],
+        chips: dict[str, str],
+        search: Search,
+        hidden: Sequence[str],
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._conditions = list(conditions)
+        self._values = dict(values)
+        self._search = search
+        for name, chosen in search.chosen().items():
+            if chosen and name in chips:
+                self._conditions.append(f"{chips[name]} = ANY(CAST(:{name}_in AS text[]))")
+                self._values[f"{name}_in"] = list(chosen)
+        if hidden:
+            self._conditions.append("d.state <> ALL(CAST(:hidden AS text[]))")
+            self._values["hidden"] = list(hidden)
+
+    def ids(self, key: _Key, size: int) -> tuple[list[int], str, str]:
+        """The ids in order, and the cursors of the page before and after (empty at the ends)."""
+        backwards = bool(self._search.before)
+        cursor = _read_cursor(self._search.before or self._search.after, key)
+        if cursor is None:
+            backwards = False
+        descending = key.descending != backwards
+        direction, compare = ("DESC", "<") if descending else ("ASC", ">")
+        conditions, values = list(self._conditions), dict(self._values)
+        if cursor is not None:
+            conditions.append(
+                f"({key.column}, d.id) {compare} (CAST(:at AS {key.kind}), CAST(:at_id AS bigint))"
+            )
+            values["at"], values["at_id"] = cursor
+        where = " AND ".join(conditions) or "true"
+        # Only constants of this module are put into the text; everything from outside is bound.
+        statement = text(
+            f"SELECT {key.column} AS at, d.id FROM {self._source} WHERE {where} "  # noqa: S608
+            f"ORDER BY {key.column} {direction}, d.id {direction} LIMIT :size"
+        )
+        found = self._connection.execute(statement, {**values, "size": size + 1}).all()
+        more = len(found) > size
+        rows = found[:size]
+        if backwards:
+            rows.reverse()
+        if not rows:
+            return [], "", ""
+        has_newer = more if backwards else cursor is not None
+        has_older = True if backwards else more
+        return (
+            [int(row.id) for row in rows],
+            _write_cursor(rows[0].at, rows[0].id) if has_newer else "",
+            _write_cursor(rows[-1].at, rows[-1].id) if has_older else "",
+        )
+
+
+def _write_cursor(at: object, row_id: int) -> str:
+    plain = at.isoformat() if isinstance(at, dt.datetime) else at
+    packed = json.dumps([plain, row_id], ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, key: _Key) -> tuple[Any, int] | None:
+    """What a cursor says; ``None`` for none and for one that was tampered with."""
+    if not cursor:
+        return None
+    try:
+        at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        number = int(row_id)
+        if key.kind == "bigint":
+            at = int(at)
+        elif key.kind == "timestamptz":
+            at = dt.datetime.fromisoformat(at)
+        elif not isinstance(at, str) or "\0" in at:
+            return None
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return None
+    limit = 2**63 - 1
+    if not 0 <= number <= limit or (key.kind == "bigint" and not 0 <= at <= limit):
+        return None
+    return at, number

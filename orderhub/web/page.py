@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from starlette.responses import HTMLResponse, Response
 from orderhub.web import i18n, templating
 from orderhub.web.ports import User, WebSettings
 from orderhub.web.reading import Reading
+
+_AGE = re.compile(rb"(<time [^>]*>)[^<]*")
 
 
 def user_of(request: Request) -> User:
@@ -71,9 +74,11 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
 def unless_seen(request: Request, answer: Response) -> Response:
     """204 when the part of the page that the browser shows is the same: then nothing on it moves.
 
-    The part carries the digest of its own text in the ``X-Seen`` header of the next request.
+    The next request carries the digest of what is shown in ``X-Seen``. Ages ("2 minutes ago") do not count: the
+    page's script keeps them up to date.
     """
-    digest = hashlib.sha256(bytes(answer.body)).hexdigest()[:16]
+    still = _AGE.sub(rb"\1", bytes(answer.body))
+    digest = hashlib.sha256(still).hexdigest()[:16]
     if request.headers.get("x-seen") == digest:
         return Response(status_code=204, headers={"x-digest": digest})
     answer.headers["x-digest"] = digest

@@ -12,7 +12,7 @@ from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
 from orderhub.web import canonical, listing, original, views
 from orderhub.web.ports import WebSettings
-from orderhub.web.search import Search
+from orderhub.web.search import PAGE_SIZE, Search
 from orderhub.web.views import DocumentView, FileView, Listing
 
 
@@ -30,11 +30,11 @@ class Reading:
         self._archive = archive
         self._settings = settings
 
-    def documents(self, search: Search, *, size: int = listing.PAGE_SIZE) -> Listing[DocumentRow]:
+    def documents(self, search: Search, *, size: int = PAGE_SIZE) -> Listing[DocumentRow]:
         with transaction(self._engine) as connection:
             return listing.documents(connection, search, size=size)
 
-    def files(self, search: Search, *, size: int = listing.PAGE_SIZE) -> Listing[InterchangeRow]:
+    def files(self, search: Search, *, size: int = PAGE_SIZE) -> Listing[InterchangeRow]:
         with transaction(self._engine) as connection:
             return listing.files(connection, search, size=size)
 
@@ -73,6 +73,7 @@ class Reading:
             fields=fields,
             original=shown,
             original_problem=problem,
+            runs=self._runs(path),
         )
 
     def file(self, interchange_id: int) -> FileView:

@@ -22,6 +22,7 @@ RANGES: dict[str, tuple[dt.timedelta, str]] = {
 SORTS = ("-received", "received", "-updated", "updated", "number", "-number")
 PAGE_SIZE = 50
 MAX_TEXT = 200
+MAX_CURSOR = 1000
 MAX_VALUES = 50
 
 
@@ -59,8 +60,8 @@ class Search:
             since=_date(query.get("since", "")),
             until=_date(query.get("until", "")),
             sort=sort if sort in SORTS else SORTS[0],
-            after=query.get("after", "")[:MAX_TEXT],
-            before=query.get("before", "")[:MAX_TEXT],
+            after=query.get("after", "")[:MAX_CURSOR],
+            before=query.get("before", "")[:MAX_CURSOR],
         )
 
     @property

@@ -86,6 +86,8 @@ class DocumentView:
     fields: list[FieldLine]
     original: Original | None = None
     original_problem: str = ""
+    #: the ledger's runs by the scheduler's names for them
+    runs: dict[int, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:

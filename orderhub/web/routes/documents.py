@@ -47,7 +47,7 @@ def live(request: Request, document_id: Id) -> Response:
     if view.successor is not None and request.headers.get("x-follow"):
         target = f"{page.base_of(request)}/documents/{view.successor.id}?retried={document_id}"
         return Response(status_code=204, headers={"hx-redirect": target})
-    return page.unless_seen(request, page.render(request, "document_live.html", view=view))
+    return page.unless_seen(request, page.render(request, "document_live.html", view=view, swap=True))
 
 
 @router.get("/documents/{document_id}/canonical.json")
