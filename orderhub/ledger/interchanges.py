@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -382,3 +383,11 @@ def translate_again(
             detail={"reason": reason},
         )
     return moved
+
+
+def known_archive_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Which of these archive keys an interchange has; what ``Archive.sweep`` asks."""
+    query = text(
+        "SELECT DISTINCT archive_key FROM ledger.interchange WHERE archive_key = ANY(CAST(:keys AS text[]))"
+    )
+    return set(connection.execute(query, {"keys": list(keys)}).scalars())

@@ -87,6 +87,7 @@ CREATE INDEX interchange_to_settle ON ledger.interchange (flow, id) WHERE settle
 CREATE INDEX interchange_to_answer ON ledger.interchange (flow, id)
     WHERE answered_at IS NULL AND state <> 'received';
 CREATE INDEX interchange_by_bytes ON ledger.interchange (sha256, flow, id);
+CREATE INDEX interchange_by_archive_key ON ledger.interchange (archive_key);
 CREATE INDEX interchange_by_flow_state ON ledger.interchange (flow, state, id);
 CREATE INDEX interchange_by_reference ON ledger.interchange (control_reference, sender);
 
