@@ -10,8 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from orderhub.acknowledge import acknowledge
-from orderhub.errors import HubError
-from orderhub.ledger import runs
+from orderhub.errors import ConfigError, HubError
+from orderhub.ledger import flow_state, runs
 from orderhub.ledger.engine import transaction
 from orderhub.load import load
 from orderhub.pull import pull
@@ -50,7 +50,16 @@ def run_flow(
     ctx: HubContext, flow: Flow, *, trigger: str = "manual", external: str | None = None
 ) -> RunResult:
     """All five stages. A stage that fails does not keep the others from what they can do: its error is named in
-    ``problems``, what it left open is taken up by the next run."""
+    ``problems``, what it left open is taken up by the next run.
+
+    :raises ConfigError: the flow is paused.
+    """
+    with transaction(ctx.ledger) as connection:
+        paused = flow.paused or flow_state.is_paused(connection, flow.name)
+    if paused:
+        raise ConfigError(
+            f"The flow {flow.name} is paused; what arrives waits at its source.", todo="Resume it first."
+        )
     run = start_run(ctx, flow, trigger=trigger, external=external)
     problems: list[str] = []
 

@@ -16,7 +16,7 @@ from orderhub.ledger.states import Environment
 from orderhub.source import source_places
 from orderhub.stage import Flow, HubContext, ValidateResult
 from orderhub.validate.siblings import held, siblings
-from orderhub.validate.suite import CompiledSuite, ExpectationSuiteFile, suite_path
+from orderhub.validate.suite import CompiledSuite, compiled_suite, suite_path
 
 log = logging.getLogger(__name__)
 
@@ -90,21 +90,18 @@ def _judge(claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[F
 
 
 def _suite(ctx: HubContext, flow: Flow) -> CompiledSuite | None:
-    """The flow's suite, compiled once per process and content; kept in the ledger when first used."""
+    """The flow's suite; kept in the ledger when first used."""
     if flow.validate.suite is None:
         return None
-    path = suite_path(ctx.suites, flow.validate.suite)
-    definition = ExpectationSuiteFile(path)
-    key = f"suite:{definition.content_hash}"
-    compiled = ctx.memory.get(key)
-    if not isinstance(compiled, CompiledSuite):
-        compiled = CompiledSuite(definition)
+    suite = compiled_suite(suite_path(ctx.suites, flow.validate.suite))
+    kept: set[str] = ctx.memory.setdefault("suites kept", set())
+    if suite.definition.content_hash not in kept:
         with transaction(ctx.ledger) as connection:
             artifacts.register(
-                connection, kind="suite", name=definition.name, version=None, content=definition.content
+                connection, kind="suite", name=suite.name, version=None, content=suite.definition.content
             )
-        ctx.memory[key] = compiled
-    return compiled
+        kept.add(suite.definition.content_hash)
+    return suite
 
 
 def _with_places(

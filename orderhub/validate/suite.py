@@ -131,14 +131,9 @@ class CompiledSuite:
             for frame, expectations in definition.expectations.items():
                 if not expectations:
                     continue
-                try:
-                    suite = gx.ExpectationSuite(name=f"{self.name}_{frame}", expectations=expectations)
-                except Exception as error:  # GX raises a type per library layer for a wrong expectation
-                    raise ConfigError(
-                        f"Great Expectations refuses the suite: {error}.",
-                        todo="Check the expectation's type and kwargs.",
-                        place=Place(file=definition.file),
-                    ) from error
+                suite = gx.ExpectationSuite(name=f"{self.name}_{frame}")
+                for expectation in expectations:
+                    suite.expectations.append(_expectation(expectation, definition))
                 batch = source.add_dataframe_asset(frame).add_batch_definition_whole_dataframe("all")
                 self._parts[frame] = (batch, suite)
 
@@ -198,6 +193,36 @@ class CompiledSuite:
                     field=field,
                 )
             )
+
+
+def _expectation(given: dict[str, Any], definition: ExpectationSuiteFile) -> Any:
+    """One expectation. Built here because the suite's own constructor only logs what it cannot build."""
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    try:
+        return ExpectationConfiguration(**given).to_domain_obj()
+    except (GreatExpectationsError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"The rule {given['meta']['rule']} ({given['type']}) cannot be built: {error}.",
+            todo="Check the expectation's type and kwargs.",
+            place=Place(file=definition.file),
+        ) from error
+
+
+_compiled: dict[str, CompiledSuite] = {}
+
+
+def compiled_suite(path: Path) -> CompiledSuite:
+    """The suite of a file, compiled once per process and content (a worker that is forked later has it already).
+
+    :raises ConfigError: the file is missing or wrong.
+    """
+    definition = ExpectationSuiteFile(path)
+    key = f"{definition.name}:{definition.content_hash}"
+    if key not in _compiled:
+        _compiled[key] = CompiledSuite(definition)
+    return _compiled[key]
 
 
 _STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")

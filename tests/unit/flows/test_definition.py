@@ -1,0 +1,147 @@
+"""Flow files: what is accepted, and where the error is when it is not."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orderhub.errors import ConfigError
+from orderhub.flows.definition import parse_flow
+from orderhub.flows.registry import FlowRegistry
+from orderhub.stage import DAILY_SWEEP
+
+GOOD = """flow: acme_orders
+owner: procurement
+partner: acme
+trigger: {cron: "*/15 * * * *", timezone: Europe/Berlin}
+pull:      {connector: sftp, stream: orders, settings: {connection: acme_sftp, path: /out}}
+translate: {mapping: edifact_orders_d96a__purchase_order, version: 3}
+validate:  {suite: purchase_order_core, on_failure: quarantine}
+load:
+  - {connector: warehouse}
+  - {connector: tryton, settings: {connection: erp}, when: approved}
+acknowledge: {technical: contrl, business: ordrsp}
+"""
+
+
+def write(folder: Path, text: str, name: str = "acme_orders") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_flow_of_the_design_is_read_whole(tmp_path: Path) -> None:
+    flow = parse_flow(write(tmp_path, GOOD))
+    assert flow.pull.connector == "sftp"
+    assert flow.pull.settings == {"connection": "acme_sftp", "path": "/out"}
+    assert (flow.translate.mapping, flow.translate.version) == ("edifact_orders_d96a__purchase_order", 3)
+    assert [target.name for target in flow.load] == ["warehouse", "tryton"]
+    assert flow.target("tryton").when == "approved"
+    assert flow.trigger.schedule == "*/15 * * * *"
+    assert flow.acknowledge.technical == "contrl"
+    assert not flow.paused
+    place = flow.places["load[1]"]
+    assert (place.line, place.column) == (10, 5)
+
+
+def test_an_arrival_flow_without_cron_sweeps_daily(tmp_path: Path) -> None:
+    text = GOOD.replace('{cron: "*/15 * * * *", timezone: Europe/Berlin}', "{arrival: true}")
+    assert parse_flow(write(tmp_path, text)).trigger.schedule == DAILY_SWEEP
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column", "says"),
+    [
+        ("owner: procurement\n", "", 1, 1, "owner is missing"),
+        ("flow: acme_orders", "flow: other_orders", 1, 7, "file"),
+        ("flow: acme_orders", "flow: ../../etc", 1, 7, "cannot be a flow's name"),
+        ("*/15 * * * *", "whenever", 4, 17, "cron"),
+        ("Europe/Berlin", "Europe/Atlantis", 4, 43, "time zone"),
+        ("Europe/Berlin", "../../etc/passwd", 4, 43, "time zone"),
+        ("{connector: warehouse}", "{conector: warehouse}", 9, 5, "connector is missing"),
+        ("suite: purchase_order_core", "suit: purchase_order_core", 7, 13, "suite"),
+        ("version: 3", "version: three", 6, 68, "whole number"),
+        ("on_failure: quarantine", "on_failure: ignore", 7, 53, "quarantine, interchange"),
+        (
+            "- {connector: tryton, settings: {connection: erp}, when: approved}",
+            "- {connector: warehouse}",
+            10,
+            17,
+            "Two",
+        ),
+        ("technical: contrl", "technical: fax", 11, 26, "contrl"),
+        ("owner: procurement", "owner: procurement\nowner: sales", 3, 1, "twice"),
+        ("owner: procurement", "owner: [procurement", 3, 8, "YAML"),
+        ("owner: procurement", "owner: procurement\nbatchsize: 5", 3, 1, "batch_size"),
+    ],
+)
+def test_a_mistake_is_named_with_line_and_column(
+    tmp_path: Path, old: str, new: str, line: int, column: int, says: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        parse_flow(write(tmp_path, GOOD.replace(old, new)))
+    place = caught.value.place
+    assert place is not None
+    assert (place.file, place.line, place.column) == ("acme_orders.yaml", line, column), str(caught.value)
+    assert says in str(caught.value)
+    assert caught.value.todo
+
+
+def test_files_that_are_no_yaml_are_named(tmp_path: Path) -> None:
+    for content in (
+        b"",
+        b"- a\n- b\n",
+        b"\xff\xfe\x00",
+        b"a: &x 1\nb: *y\n",
+        b"!!python/object:os.system {}",
+        b"[" * 5000,
+    ):
+        path = tmp_path / "junk.yaml"
+        path.write_bytes(content)
+        with pytest.raises(ConfigError):
+            parse_flow(path)
+
+
+def test_a_broken_file_leaves_the_others_usable_and_changes_are_seen(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path, "flow: broken\n", "broken")
+    registry = FlowRegistry(tmp_path)
+    assert registry.names() == ["acme_orders"]
+    assert [problem.place.file for problem in registry.problems() if problem.place] == ["broken.yaml"]
+    with pytest.raises(ConfigError, match="missing"):
+        registry.get("broken")
+    with pytest.raises(ConfigError, match=r"no flow '\.\./acme_orders'"):
+        registry.get("../acme_orders")
+    write(tmp_path, GOOD.replace("acme_orders", "new_orders"), "new_orders")
+    (tmp_path / "broken.yaml").unlink()
+    assert registry.names() == ["acme_orders", "new_orders"]
+    assert registry.problems() == []
+
+
+def test_a_hundred_flows_are_parsed_within_a_second_and_import_no_driver(tmp_path: Path) -> None:
+    for number in range(100):
+        write(tmp_path, GOOD.replace("acme_orders", f"flow_{number}"), f"flow_{number}")
+    # the best of three: what is measured is the parsing, not what else the machine does
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        assert len(FlowRegistry(tmp_path).flows()) == 100
+        took.append(time.process_time() - began)
+    assert min(took) < 1.0
+    code = (
+        "import sys; from pathlib import Path; from orderhub.flows.registry import FlowRegistry; "
+        f"FlowRegistry(Path({str(tmp_path)!r})).flows(); "
+        "heavy = {'pandas', 'sqlalchemy', 'great_expectations', 'redis', 'psycopg', 'pydantic', 'airflow', 'httpx'}; "
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_flows_of_the_project_are_usable() -> None:
+    registry = FlowRegistry(Path(__file__).parents[3] / "flows")
+    assert registry.problems() == []
+    assert {"edifact_orders", "csv_orders"} <= set(registry.names())
