@@ -1,0 +1,11 @@
+"""CSV order files: rows grouped into messages by key columns, and their side of the mapping language.
+
+One header row; a message is the rows with equal values in the key columns. What the columns are, how the file is
+written and what makes the key stands in the mapping's ``source`` (see :mod:`orderhub.formats.csv.layout`).
+"""
+
+from __future__ import annotations
+
+from orderhub.formats.csv.layout import CsvLayout
+
+__all__ = ["CsvLayout"]

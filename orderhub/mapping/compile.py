@@ -1,0 +1,424 @@
+"""A parsed mapping to something that runs: checked against the source's grammar and the target's schema on the way.
+
+Everything wrong is noted with its line and column before the mapping is refused; nothing of a wrong mapping runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.formats.dialect import (
+    DeclarationError,
+    Dialect,
+    PathError,
+    ResolvedGroup,
+    Scope,
+    Unread,
+)
+from orderhub.mapping.bind import Binder, Bound, Memo, Uses
+from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
+from orderhub.mapping.kinds import Kind, Refusal
+from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
+from orderhub.mapping.lookups import Lookups, table_hash
+from orderhub.mapping.numbers import decimal_reader
+from orderhub.mapping.plan import PartPlan, Slot, StructPlan
+from orderhub.mapping.problems import MappingRefused, Problems, close_to
+from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.targets import TargetField, TargetStruct, refuse, target_document
+from orderhub.mapping.yamlfile import Mark, Scalar
+
+
+def compile_mapping(
+    mapping: MappingFile, *, dialects: Mapping[str, Dialect], lookups: Lookups
+) -> CompiledMapping:
+    """Compile; :class:`MappingRefused` with all findings when something is wrong."""
+    problems = Problems(mapping.path)
+    compiled = try_compile(mapping, problems, dialects=dialects, lookups=lookups)
+    if compiled is None or not problems.ok:
+        raise MappingRefused(mapping.name, problems.sorted(), file=mapping.path)
+    return compiled
+
+
+def try_compile(
+    mapping: MappingFile, problems: Problems, *, dialects: Mapping[str, Dialect], lookups: Lookups
+) -> CompiledMapping | None:
+    """Compile as far as possible, noting problems; ``None`` when there were errors."""
+    source = mapping.source
+    dialect = dialects.get(source.format)
+    scope: Scope | None = None
+    if dialect is None:
+        problems.add(
+            "MAPPING_SOURCE",
+            f"There is no format {source.format!r}.",
+            f"The formats are {', '.join(sorted(dialects))}.",
+            mapping.marks.get("source.format"),
+            suggestions=close_to(source.format, dialects),
+        )
+    else:
+        try:
+            scope = dialect.scope(source)
+        except DeclarationError as error:
+            mark = mapping.marks.get(f"source.{error.key}") or mapping.marks.get("source")
+            problems.add(error.code, error.what, error.todo, mark, suggestions=error.suggestions)
+    try:
+        target = target_document(mapping.target)
+    except KeyError as error:
+        problems.add(
+            "MAPPING_TARGET", f"{error.args[0]}.", "Correct the name.", mapping.marks.get("target.document")
+        )
+        return None
+    if scope is None or dialect is None:
+        return None
+    return _Compiler(mapping, problems, scope, dialect, target, lookups).compile()
+
+
+class _Compiler:
+    def __init__(
+        self,
+        mapping: MappingFile,
+        problems: Problems,
+        scope: Scope,
+        dialect: Dialect,
+        target: TargetStruct,
+        lookups: Lookups,
+    ) -> None:
+        self.mapping = mapping
+        self.problems = problems
+        self.scope = scope
+        self.target = target
+        self.numbers = dialect.numbers(mapping.source)
+        self.uses = Uses(paths=[], tables={})
+        self.groups: list[ResolvedGroup] = []
+        self.lookups = lookups
+        self.binder = Binder(scope, numbers=self.numbers, lookups=lookups, problems=problems, uses=self.uses)
+
+    def compile(self) -> CompiledMapping | None:
+        mark = self.mapping.marks.get("fields", (1, 1))
+        plan = self.struct(self.target, self.mapping.fields, self.binder, "", 0, mark, root=True)
+        checks = self.checks()
+        if not self.problems.ok:
+            return None
+        unread: Callable[[Any], list[Unread]] | None = None
+        levels = {self.mapping.unmapped, *self.mapping.unmapped_segments.values()}
+        if levels != {"ignore"}:
+            unread = self.scope.unread(self.uses.paths, self.groups)
+        return CompiledMapping(
+            self.mapping,
+            plan=plan,
+            checks=checks,
+            unread=unread,
+            content_hash=self.content_hash(),
+            tables=tuple(sorted(self.uses.tables)),
+        )
+
+    def content_hash(self) -> str:
+        """Over what the mapping says (not how it is laid out) and what its lookup tables hold."""
+        digest = hashlib.sha256(msgspec.json.encode(normalised(self.mapping), order="deterministic"))
+        for name in sorted(self.uses.tables):
+            digest.update(f"\n{name}:{table_hash(self.uses.tables[name])}".encode())
+        return digest.hexdigest()
+
+    def checks(self) -> list[CompiledCheck]:
+        binder = CheckBinder(
+            self.scope, numbers=self.numbers, lookups=self.lookups, problems=self.problems, uses=self.uses
+        )
+        binder.target = self.target
+        compiled = [compile_check(binder, check) for check in self.mapping.checks]
+        return [check for check in compiled if check is not None]
+
+    # --- the target's parts
+
+    def struct(
+        self,
+        target: TargetStruct,
+        fields: Mapping[str, FieldMapping],
+        binder: Binder,
+        prefix: str,
+        depth: int,
+        mark: Mark,
+        *,
+        root: bool = False,
+    ) -> StructPlan:
+        plan = StructPlan(target, root=root)
+        for name, written in fields.items():
+            field = target.fields.get(name)
+            if field is None:
+                self.problems.add(
+                    "MAPPING_FIELD",
+                    f"There is no field {name!r} in {target.name}.",
+                    f"Its fields are {', '.join(target.fields)}.",
+                    written.key.mark,
+                    suggestions=close_to(name, target.fields),
+                )
+                continue
+            template = f"{prefix}{name}"
+            if isinstance(written, Constant):
+                self.constant(plan, field, written)
+            elif isinstance(written, Leaf):
+                self.leaf(plan, field, written, binder, template, depth)
+            else:
+                self.part(plan, field, written, binder, template, depth)
+        for name, field in target.fields.items():
+            if field.required and name not in fields:
+                where = prefix.rstrip(".").replace("[{}]", "") or "fields"
+                self.problems.add(
+                    "MAPPING_UNFILLED",
+                    f"The mandatory field {name} of {target.name} is never filled.",
+                    f"Add {name}: to {where}.",
+                    mark,
+                    field=f"{prefix}{name}".replace("[{}]", "[]"),
+                )
+        return plan
+
+    def constant(self, plan: StructPlan, field: TargetField, written: Constant) -> None:
+        if field.kind is None or field.many:
+            self.problems.add(
+                "MAPPING_TYPE",
+                f"{field.name} is a {'list' if field.many else 'part'}, not one value.",
+                "Write its fields indented below it.",
+                written.key.mark,
+            )
+            return
+        try:
+            value = _constant(field.kind, written.scalar, written.value)
+            why = field.check(value) if field.check is not None else None
+        except (Refusal, ValueError):
+            why = f"is no {field.kind.value}"
+        if why is not None:
+            self.problems.add(
+                "MAPPING_TYPE",
+                f"{written.scalar.text!r} {why}.",
+                f"Correct {field.name}.",
+                written.scalar.mark,
+            )
+            return
+        plan.constants[field.name] = value
+
+    def leaf(
+        self, plan: StructPlan, field: TargetField, written: Leaf, binder: Binder, template: str, depth: int
+    ) -> None:
+        bound = binder.bind(written.expression, written.scalar)
+        if bound is None:
+            return
+        if field.kind is None:
+            inner = ", ".join(field.struct.fields) if field.struct else ""
+            self.problems.add(
+                "MAPPING_TYPE",
+                f"{field.name} is a {'list of parts' if field.many else 'part'}, not one value.",
+                f"Write its fields indented below it: {inner}.",
+                written.scalar.mark,
+            )
+            return
+        if bound.many and not field.many:
+            self.problems.add(
+                "MAPPING_LIST",
+                f"{written.scalar.text} gives a list, and {field.name} is one value.",
+                'Append | first, | last or | join(" "), or choose one with a qualifier or an index.',
+                written.scalar.mark,
+            )
+            return
+        convert = self.fitting(bound, field, written.scalar)
+        if convert is _MISFIT:
+            return
+        slot = Slot(field.name, template, depth, field, bound.sources, written.scalar.text)
+        plan.slots[field.name] = slot
+        self.place(plan, bound, field, convert)
+
+    def place(self, plan: StructPlan, bound: Bound, field: TargetField, convert: Any) -> None:
+        """Put the value where it is computed fastest."""
+        steps = [step for step in (bound.convert, convert) if step is not None]
+        final = _chain(steps)
+        if field.many:
+            final = _as_list(bound, final)
+        if bound.direct is not None and final is None:
+            plan.texts.append((field.name, bound.direct))
+        elif bound.direct is not None and final is not None and bound.hashable and not field.many:
+            plan.memos.append((field.name, bound.direct, Memo(final)))
+        else:
+            finished = msgspec.structs.replace(
+                bound, convert=final, hashable=bound.hashable and not field.many
+            )
+            plan.others.append((field.name, finished.evaluate()))
+
+    def fitting(self, bound: Bound, field: TargetField, scalar: Scalar) -> Any:
+        """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""
+        wanted, given = field.kind, bound.kind
+        steps: list[Callable[[Any], Any]] = []
+        if wanted is Kind.DECIMAL and given is Kind.NUMBER:
+            steps.append(decimal_reader(self.numbers))
+        elif wanted is Kind.INTEGER and given is Kind.NUMBER:
+            from orderhub.mapping.numbers import integer_reader
+
+            steps.append(integer_reader(self.numbers))
+        elif wanted is Kind.DECIMAL and given is Kind.INTEGER:
+            steps.append(Decimal)
+        elif not (wanted is given or (wanted is Kind.TEXT and given is Kind.NUMBER)):
+            self.problems.add(
+                "MAPPING_TYPE",
+                f"{field.name} is {wanted.value if wanted else 'a part'}, and {scalar.text} gives {given.value}.",
+                _CONVERT.get((given, wanted), "Convert it or choose another path."),
+                scalar.mark,
+            )
+            return _MISFIT
+        if field.check is not None:
+            steps.append(_checked(field))
+        chained = _chain(steps)
+        if chained is not None and bound.many:
+            single = chained
+            return lambda values: [single(value) for value in values]
+        return chained
+
+    def part(
+        self, plan: StructPlan, field: TargetField, written: Part, binder: Binder, template: str, depth: int
+    ) -> None:
+        if field.struct is None:
+            self.problems.add(
+                "MAPPING_TYPE",
+                f"{field.name} is {'a list of values' if field.many else 'one value'} ({field.kind}).",
+                f"Write an expression: {field.name}: path.",
+                written.mark,
+            )
+            return
+        if field.many and written.each is None:
+            self.problems.add(
+                "MAPPING_LIST",
+                f"{field.name} is a list.",
+                "Say with 'each' once per what.",
+                written.at.mark if written.at is not None else written.mark,
+            )
+        if not field.many and written.each is not None:
+            self.problems.add(
+                "MAPPING_LIST",
+                f"{field.name} is no list.",
+                "Write 'at' instead of 'each'.",
+                written.each.mark,
+            )
+        group: ResolvedGroup | None = None
+        where = written.each or written.at
+        inner = binder
+        if where is not None:
+            group = self.enter(binder, where)
+            if group is None:
+                # paths below cannot be checked without their group; field names can
+                self.names(field.struct, written)
+                return
+            if field.many and not group.many:
+                self.problems.add(
+                    "MAPPING_LIST",
+                    f"{where.text} cannot occur more than once.",
+                    "Name the group that repeats.",
+                    where.mark,
+                )
+            inner = binder.within(group.scope)
+        deeper = depth + 1 if field.many else depth
+        below = f"{template}[{{}}]." if field.many else f"{template}."
+        struct = self.struct(field.struct, written.fields, inner, below, deeper, written.key.mark)
+        plan.parts.append(PartPlan(field.name, template, depth, field, group, struct))
+
+    def enter(self, binder: Binder, where: Scalar) -> ResolvedGroup | None:
+        try:
+            group = binder.scope.enter(where.text)
+        except PathError as error:
+            self.problems.add(
+                error.code,
+                error.what,
+                error.todo or f"Groups here are those of {binder.scope.description}.",
+                where.at(error.offset),
+                suggestions=error.suggestions,
+            )
+            return None
+        self.groups.append(group)
+        return group
+
+    def names(self, target: TargetStruct, written: Part) -> None:
+        for name, inner in written.fields.items():
+            if name not in target.fields:
+                self.problems.add(
+                    "MAPPING_FIELD",
+                    f"There is no field {name!r} in {target.name}.",
+                    f"Its fields are {', '.join(target.fields)}.",
+                    inner.key.mark,
+                    suggestions=close_to(name, target.fields),
+                )
+
+
+_MISFIT = object()
+
+_CONVERT: dict[tuple[Kind, Kind | None], str] = {
+    (Kind.TEXT, Kind.DECIMAL): "Append | decimal.",
+    (Kind.TEXT, Kind.INTEGER): "Append | integer.",
+    (Kind.DECIMAL, Kind.INTEGER): "Append | integer.",
+    (Kind.TEXT, Kind.DATE): 'Append | date, | date(102) or | date("%d.%m.%Y").',
+    (Kind.NUMBER, Kind.DATE): "Append | date(102).",
+    (Kind.TEXT, Kind.BOOLEAN): 'Append | one_of("1"), | boolean("Y", "N"), or compare it (==).',
+    (Kind.NUMBER, Kind.BOOLEAN): "Compare it (==).",
+    (Kind.INTEGER, Kind.TEXT): "Append | text.",
+    (Kind.DECIMAL, Kind.TEXT): "Append | text, or take away the conversion.",
+    (Kind.DATE, Kind.TEXT): "Append | text, or take away the conversion.",
+    (Kind.BOOLEAN, Kind.TEXT): "Append | text.",
+}
+
+
+def _constant(kind: Kind, scalar: Scalar, value: object) -> Any:
+    text = scalar.text
+    if kind is Kind.TEXT:
+        return text
+    if kind is Kind.BOOLEAN and isinstance(value, bool):
+        return value
+    if kind is Kind.INTEGER and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is Kind.DECIMAL:
+        from orderhub.formats.dialect import NumberFormat
+
+        return decimal_reader(NumberFormat())(text)
+    if kind is Kind.DATE:
+        return dt.date.fromisoformat(text)
+    raise ValueError(text)
+
+
+def _checked(field: TargetField) -> Callable[[Any], Any]:
+    check = field.check
+
+    def checked(value: Any) -> Any:
+        why = check(value) if check is not None else None
+        if why is not None:
+            raise refuse(field, value, why)
+        return value
+
+    return checked
+
+
+def _chain(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any] | None:
+    if not steps:
+        return None
+    if len(steps) == 1:
+        return steps[0]
+
+    def chain(value: Any) -> Any:
+        for step in steps:
+            value = step(value)
+            if value is None:
+                return None
+        return value
+
+    return chain
+
+
+def _as_list(bound: Bound, final: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """For a list of values: a single one becomes a list of one."""
+    if bound.many:
+        return final
+    if final is None:
+        return lambda value: [value]
+
+    def wrap(value: Any) -> Any:
+        converted = final(value)
+        return None if converted is None else [converted]
+
+    return wrap

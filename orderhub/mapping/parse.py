@@ -1,0 +1,339 @@
+"""A mapping file to its parsed form. Finds everything that can be seen without source grammar and target schema."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+
+from orderhub.formats.dialect import SourceDeclaration
+from orderhub.mapping.expressions import Expression, ExpressionError, Text, parse_expression
+from orderhub.mapping.language import Check, Constant, FieldMapping, Leaf, MappingFile, Part, Unmapped
+from orderhub.mapping.problems import MappingRefused, Problems, close_to
+from orderhub.mapping.yamlfile import (
+    Block,
+    Mark,
+    Scalar,
+    Sequence,
+    Value,
+    YamlError,
+    is_null,
+    load_yaml,
+    parse_yaml,
+    plain,
+)
+
+_HEAD = ("mapping", "version", "description", "source", "target", "fields", "checks", "unmapped")
+_LEVELS = ("ignore", "warn", "error")
+_SEVERITIES = ("error", "warning", "info")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+def load_mapping(path: Path, *, label: str | None = None) -> MappingFile:
+    """Read and parse a mapping file; :class:`MappingRefused` with all findings when it is none."""
+    name = label or str(path)
+    problems = Problems(name)
+    mapping = parse_mapping_file(path, problems, label=name)
+    if mapping is None or not problems.ok:
+        raise MappingRefused(path.stem, problems.sorted(), file=name)
+    return mapping
+
+
+def parse_mapping_file(path: Path, problems: Problems, *, label: str) -> MappingFile | None:
+    """Parse into ``problems``; ``None`` when nothing can be made of it."""
+    try:
+        tree = load_yaml(path, name=label)
+    except YamlError as error:
+        problems.findings.append(error.as_finding())
+        return None
+    return _Parser(problems, stem=path.stem).mapping(tree)
+
+
+def parse_mapping(text: str | bytes, *, name: str, problems: Problems) -> MappingFile | None:
+    """The same for a text that is not in a file (an editor's buffer); ``name`` is the mapping's name."""
+    try:
+        tree = parse_yaml(text, name=problems.file)
+    except YamlError as error:
+        problems.findings.append(error.as_finding())
+        return None
+    return _Parser(problems, stem=name).mapping(tree)
+
+
+class _Parser:
+    def __init__(self, problems: Problems, *, stem: str) -> None:
+        self.problems = problems
+        self.stem = stem
+
+    def shape(self, what: str, todo: str, mark: Mark) -> None:
+        self.problems.add("MAPPING_SHAPE", what, todo, mark)
+
+    def mapping(self, tree: Value) -> MappingFile | None:
+        if not isinstance(tree, Block):
+            self.shape("A mapping file is a map.", f"It has the keys {', '.join(_HEAD)}.", tree.mark)
+            return None
+        for key, entry in tree:
+            if key not in _HEAD:
+                self.problems.add(
+                    "MAPPING_KEY",
+                    f"There is no entry {key!r} in a mapping.",
+                    f"The entries are {', '.join(_HEAD)}.",
+                    entry.key.mark,
+                    suggestions=close_to(key, _HEAD),
+                )
+        for key in ("mapping", "version", "source", "target", "fields"):
+            if is_null(tree.get(key)):
+                self.shape(f"The entry {key!r} is missing.", "Add it.", tree.mark)
+        marks = {key: entry.key.mark for key, entry in tree}
+        name = self._name(tree.get("mapping"))
+        version = self._version(tree.get("version"))
+        source = self._source(tree.get("source"), marks)
+        target = self._target(tree.get("target"), marks)
+        fields_value = tree.get("fields")
+        fields: dict[str, FieldMapping] = {}
+        if isinstance(fields_value, Block):
+            fields = self._fields(fields_value, 0)
+        elif not is_null(fields_value) and fields_value is not None:
+            self.shape(
+                "'fields' is a map of target fields.", "Write them indented below it.", fields_value.mark
+            )
+        checks = self._checks(tree.get("checks"))
+        unmapped, segments = self._unmapped(tree.get("unmapped"), marks)
+        description = tree.get("description")
+        if source is None or target is None:
+            return None
+        return MappingFile(
+            path=self.problems.file,
+            name=name,
+            version=version,
+            source=source,
+            target=target,
+            fields=fields,
+            checks=checks,
+            unmapped=unmapped,
+            unmapped_segments=segments,
+            marks=marks,
+            description=description.text if isinstance(description, Scalar) else None,
+        )
+
+    def _name(self, value: Value | None) -> str:
+        if is_null(value) or value is None:
+            return self.stem
+        if not isinstance(value, Scalar) or not _NAME.match(value.text):
+            self.shape(
+                "The mapping's name is one word.", "Use letters, digits, '_', '-' and '.'.", value.mark
+            )
+            return self.stem
+        if value.text != self.stem:
+            self.shape(
+                f"The mapping is called {value.text!r} but its file {self.stem!r}.",
+                "Give both the same name.",
+                value.mark,
+            )
+        return value.text
+
+    def _version(self, value: Value | None) -> int:
+        if is_null(value) or value is None:
+            return 0
+        if (
+            isinstance(value, Scalar)
+            and not value.quoted
+            and value.text.isascii()
+            and value.text.isdigit()
+            and 0 < int(value.text[:10]) < 1_000_000
+            and len(value.text) < 8
+        ):
+            return int(value.text)
+        self.shape("The version is a whole number from 1.", "Write version: 1.", value.mark)
+        return 0
+
+    def _source(self, value: Value | None, marks: dict[str, Mark]) -> SourceDeclaration | None:
+        if is_null(value) or value is None:
+            return None
+        if not isinstance(value, Block):
+            self.shape(
+                "'source' is a map.",
+                "Write source: {format: edifact, message: ORDERS, release: D.96A}.",
+                value.mark,
+            )
+            return None
+        options: dict[str, object] = {}
+        texts: dict[str, str | None] = {"format": None, "message": None, "release": None}
+        for key, entry in value:
+            marks[f"source.{key}"] = entry.value.mark
+            if key not in texts:
+                options[key] = plain(entry.value)
+            elif isinstance(entry.value, Scalar) and not is_null(entry.value):
+                texts[key] = entry.value.text
+            else:
+                self.shape(f"'{key}' is a text.", "Write one.", entry.value.mark)
+        if texts["format"] is None:
+            self.shape("The source has no format.", "Write source: {format: edifact, …}.", value.mark)
+            return None
+        return SourceDeclaration(texts["format"], texts["message"], texts["release"], options)
+
+    def _target(self, value: Value | None, marks: dict[str, Mark]) -> str | None:
+        if is_null(value) or value is None:
+            return None
+        document = value.get("document") if isinstance(value, Block) else None
+        if not isinstance(document, Scalar) or is_null(document):
+            self.shape("'target' names a document.", "Write target: {document: purchase_order}.", value.mark)
+            return None
+        marks["target.document"] = document.mark
+        if isinstance(value, Block):
+            for key, entry in value:
+                if key != "document":
+                    self.problems.add(
+                        "MAPPING_KEY", f"There is no entry {key!r} in target.", "Remove it.", entry.key.mark
+                    )
+        return document.text
+
+    def _fields(self, block: Block, depth: int) -> dict[str, FieldMapping]:
+        fields: dict[str, FieldMapping] = {}
+        for key, entry in block:
+            if depth and key in ("at", "each"):
+                continue
+            field = self._field(entry.key, entry.value, depth)
+            if field is not None:
+                fields[key] = field
+        return fields
+
+    def _field(self, key: Scalar, value: Value, depth: int) -> FieldMapping | None:
+        if is_null(value):
+            self.shape(f"{key.text} has no value.", "Write an expression, or remove the line.", key.mark)
+            return None
+        if isinstance(value, Scalar):
+            expression = self._expression(value)
+            return None if expression is None else Leaf(key, value, expression)
+        if isinstance(value, Sequence):
+            self.shape(
+                f"{key.text} is a list here.",
+                "A list of parts is written with 'each', a list of values with one expression.",
+                value.mark,
+            )
+            return None
+        if "const" in value.entries:
+            return self._constant(key, value)
+        for word in ("at", "each"):
+            inner = value.get(word)
+            if inner is not None and (not isinstance(inner, Scalar) or is_null(inner)):
+                self.shape(f"'{word}' is a path.", f"Write {word}: and the group.", inner.mark)
+        at, each = value.get("at"), value.get("each")
+        if at is not None and each is not None:
+            self.shape(
+                "Here stand both 'at' and 'each'.",
+                "Keep one: 'at' for one group, 'each' for a list.",
+                value.mark,
+            )
+        return Part(
+            key=key,
+            fields=self._fields(value, depth + 1),
+            mark=value.mark,
+            at=at if isinstance(at, Scalar) and not is_null(at) else None,
+            each=each if isinstance(each, Scalar) and not is_null(each) else None,
+        )
+
+    def _constant(self, key: Scalar, value: Block) -> Constant | None:
+        inner = value.entries["const"].value
+        if len(value.entries) > 1:
+            self.shape("Beside 'const' there is nothing else.", "Remove the other entries.", value.mark)
+        if not isinstance(inner, Scalar) or is_null(inner):
+            self.shape("A constant is one value.", "Write {const: X}.", inner.mark)
+            return None
+        return Constant(key, inner, plain(inner))
+
+    def _expression(self, scalar: Scalar) -> Expression | None:
+        try:
+            expression = parse_expression(scalar.text)
+        except ExpressionError as error:
+            self.problems.add(error.code, error.what, error.todo, scalar.at(error.offset))
+            return None
+        if isinstance(expression, Text):
+            self.shape(
+                f"A text alone is a constant: {scalar.text}.",
+                f"Write {{const: {expression.value}}}.",
+                scalar.mark,
+            )
+            return None
+        return expression
+
+    def _checks(self, value: Value | None) -> tuple[Check, ...]:
+        if is_null(value) or value is None:
+            return ()
+        if not isinstance(value, Sequence):
+            self.shape("'checks' is a list.", "Begin each check with '- '.", value.mark)
+            return ()
+        checks = [check for item in value.items if (check := self._check(item)) is not None]
+        return tuple(checks)
+
+    def _check(self, item: Value) -> Check | None:
+        if isinstance(item, Scalar):
+            expression = self._expression(item)
+            return None if expression is None else Check(item, expression)
+        if not isinstance(item, Block):
+            self.shape("A check is an expression.", "Write - count(lines) > 0.", item.mark)
+            return None
+        texts: dict[str, Scalar] = {}
+        for key, entry in item:
+            if key not in ("check", "severity", "message", "name"):
+                self.problems.add(
+                    "MAPPING_KEY",
+                    f"There is no entry {key!r} in a check.",
+                    "The entries are check, severity, message, name.",
+                    entry.key.mark,
+                    suggestions=close_to(key, ("check", "severity", "message", "name")),
+                )
+            elif isinstance(entry.value, Scalar) and not is_null(entry.value):
+                texts[key] = entry.value
+            else:
+                self.shape(f"'{key}' is a text.", "Write one.", entry.value.mark)
+        if "check" not in texts:
+            self.shape("The check has no 'check'.", "Write {check: …, severity: warning}.", item.mark)
+            return None
+        severity = texts["severity"].text if "severity" in texts else "error"
+        if severity not in _SEVERITIES:
+            self.shape(
+                f"There is no severity {severity!r}.", "Write error, warning or info.", texts["severity"].mark
+            )
+            severity = "error"
+        expression = self._expression(texts["check"])
+        if expression is None:
+            return None
+        return Check(
+            scalar=texts["check"],
+            expression=expression,
+            severity=severity,  # type: ignore[arg-type]  # narrowed by the test against _SEVERITIES
+            message=texts["message"].text if "message" in texts else None,
+            name=texts["name"].text if "name" in texts else None,
+        )
+
+    def _unmapped(self, value: Value | None, marks: dict[str, Mark]) -> tuple[Unmapped, dict[str, Unmapped]]:
+        if is_null(value) or value is None:
+            return "warn", {}
+        if isinstance(value, Scalar):
+            return self._level(value), {}
+        if isinstance(value, Sequence):
+            self.shape("'unmapped' is one word or a map.", "Write ignore, warn or error.", value.mark)
+            return "warn", {}
+        levels: dict[str, Unmapped] = {}
+        for key, entry in value:
+            marks[f"unmapped.{key}"] = entry.key.mark
+            if isinstance(entry.value, Scalar):
+                levels[key] = self._level(entry.value)
+            else:
+                self.shape(
+                    "'unmapped' is one word per segment.", "Write ignore, warn or error.", entry.value.mark
+                )
+        default = levels.pop("default", "warn")
+        return default, levels
+
+    def _level(self, value: Scalar) -> Unmapped:
+        if value.text in _LEVELS:
+            return cast("Unmapped", value.text)
+        self.problems.add(
+            "MAPPING_SHAPE",
+            f"'unmapped' cannot be {value.text!r}.",
+            "Write ignore, warn or error.",
+            value.mark,
+            suggestions=close_to(value.text, _LEVELS),
+        )
+        return "warn"

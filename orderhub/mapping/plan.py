@@ -1,0 +1,368 @@
+"""What a compiled mapping runs: a tree of plans that mirrors the target, and how each plan builds its part.
+
+Good documents take the short way: getters and remembered conversions in two plain loops, no bookkeeping. As soon as a
+value refuses, that part is gone through once more, value by value, to find everything that is wrong with it and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from orderhub.findings import Finding, Findings, Place, Severity
+from orderhub.formats.base import EnvelopeInfo
+from orderhub.formats.dialect import Node, ResolvedGroup, ResolvedPath, SeveralValues
+from orderhub.mapping.kinds import Refusal, shown
+from orderhub.mapping.targets import TargetField, TargetStruct
+
+
+class _Failed:
+    def __repr__(self) -> str:
+        return "FAILED"
+
+
+#: A part that could not be built; why stands in the findings.
+FAILED: Final = _Failed()
+
+
+class Run:
+    """One message being translated."""
+
+    __slots__ = ("findings", "indexes", "interchange", "message", "root")
+
+    def __init__(self, root: Node, interchange: EnvelopeInfo, message: str | None) -> None:
+        self.root = root
+        self.interchange = interchange
+        self.message = message
+        self.findings: Findings | None = None
+        #: the list positions on the way to where we are
+        self.indexes: list[int] = []
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        *,
+        severity: Severity = Severity.ERROR,
+        field: str | None = None,
+        value: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        if self.findings is None:
+            self.findings = Findings()
+        self.findings.add(
+            Finding(
+                code=code,
+                severity=severity,
+                message=message,
+                place=place,
+                field=field,
+                value=value,
+                rule=rule,
+            )
+        )
+
+    @property
+    def failed(self) -> bool:
+        return self.findings is not None and self.findings.errors > 0
+
+
+class Slot:
+    """One target value: where it goes and where it comes from."""
+
+    __slots__ = ("depth", "expression", "field", "name", "sources", "template")
+
+    def __init__(
+        self,
+        name: str,
+        template: str,
+        depth: int,
+        field: TargetField,
+        sources: tuple[ResolvedPath, ...],
+        expression: str,
+    ) -> None:
+        self.name = name
+        #: the path in the document, with ``{}`` for list positions
+        self.template = template
+        self.depth = depth
+        self.field = field
+        self.sources = sources
+        self.expression = expression
+
+    def path(self, indexes: Sequence[int]) -> str:
+        return self.template.format(*indexes[: self.depth])
+
+
+class PartPlan:
+    """A nested part of the target: none, one, or a list."""
+
+    __slots__ = ("depth", "field", "group", "many", "name", "plan", "template")
+
+    def __init__(
+        self,
+        name: str,
+        template: str,
+        depth: int,
+        field: TargetField,
+        group: ResolvedGroup | None,
+        plan: StructPlan,
+    ) -> None:
+        self.name = name
+        self.template = template
+        self.depth = depth
+        self.field = field
+        self.group = group
+        self.many = field.many
+        self.plan = plan
+
+    def path(self, indexes: Sequence[int]) -> str:
+        return self.template.format(*indexes[: self.depth])
+
+    def nodes(self, node: Node, run: Run) -> Sequence[Node]:
+        group = self.group
+        if group is None:
+            return (node,)
+        return group.nodes(run.root if group.from_root else node)
+
+    def build(self, node: Node, run: Run) -> Any:
+        """The part, ``None`` when the source has nothing for it, or FAILED."""
+        nodes = self.nodes(node, run)
+        if self.many:
+            return self._build_list(nodes, run)
+        if not nodes:
+            return None
+        if len(nodes) > 1:
+            self._several(nodes, run)
+            return FAILED
+        return self.plan.build(nodes[0], run)
+
+    def _build_list(self, nodes: Sequence[Node], run: Run) -> Any:
+        items: list[Any] = []
+        indexes = run.indexes
+        indexes.append(0)
+        build = self.plan.build
+        failed = False
+        for index, node in enumerate(nodes):
+            indexes[-1] = index
+            item = build(node, run)
+            if item is None:
+                self.plan.missing({}, node, run, frozenset())
+                item = FAILED
+            if item is FAILED:
+                failed = True
+            else:
+                items.append(item)
+        indexes.pop()
+        if failed:
+            return FAILED
+        return items or None
+
+    def _several(self, nodes: Sequence[Node], run: Run) -> None:
+        group = self.group
+        place = group.where(nodes[1]) if group is not None else Place()
+        run.add(
+            "VALUE_SEVERAL",
+            f"{group.text if group else self.name} stands there {len(nodes)} times, and the document has room for one. "
+            "Ask the sender, or say in the mapping which one is meant.",
+            place,
+            field=self.path(run.indexes),
+        )
+
+    def absent(self, run: Run) -> None:
+        """Note that the mandatory part is missing."""
+        what = (
+            f"{self.path(run.indexes)} is mandatory, and the message has no {self.group.text}."
+            if self.group
+            else (f"{self.path(run.indexes)} is mandatory, and the message has none of its values.")
+        )
+        place = Place(message=run.message, path=self.group.text if self.group else None)
+        if self.group is None:
+            slot = next((slot for slot in self.plan.slots.values() if slot.sources), None)
+            if slot is not None:
+                place = Place(message=run.message, path=slot.sources[0].text)
+        run.add("VALUE_MISSING", f"{what} Ask the sender to add it.", place, field=self.path(run.indexes))
+
+
+#: (field, node -> text): text that goes into the document as it is.
+TextStep = tuple[str, Callable[[Node], Any]]
+#: (field, node -> raw value, memo of conversions).
+MemoStep = tuple[str, Callable[[Node], Any], dict[Any, Any]]
+#: (field, (node, run) -> value).
+OtherStep = tuple[str, Callable[[Node, Run], Any]]
+
+
+class StructPlan:
+    """Builds one Struct from one node."""
+
+    __slots__ = ("constants", "memos", "others", "parts", "root", "slots", "target", "texts")
+
+    def __init__(self, target: TargetStruct, *, root: bool) -> None:
+        self.target = target
+        self.root = root
+        self.texts: list[TextStep] = []
+        self.memos: list[MemoStep] = []
+        self.others: list[OtherStep] = []
+        self.constants: dict[str, Any] = {}
+        self.parts: list[PartPlan] = []
+        self.slots: dict[str, Slot] = {}
+
+    def build(self, node: Node, run: Run) -> Any:
+        """The Struct, ``None`` when the source has no value for it, or FAILED."""
+        values: dict[str, Any] = {}
+        try:
+            for name, get in self.texts:
+                value = get(node)
+                if value is not None:
+                    values[name] = value
+            for name, get, memo in self.memos:
+                value = get(node)
+                if value is not None and (converted := memo[value]) is not None:
+                    values[name] = converted
+            for name, evaluate in self.others:
+                value = evaluate(node, run)
+                if value is not None:
+                    values[name] = value
+        except (Refusal, SeveralValues):
+            return self._explain(node, run)
+        failed: set[str] | None = None
+        for part in self.parts:
+            value = part.build(node, run)
+            if value is FAILED:
+                failed = failed or set()
+                failed.add(part.name)
+            elif value is not None:
+                values[part.name] = value
+        if failed is not None:
+            self.missing(values, node, run, failed)
+            return FAILED
+        if not values and not self.root:
+            return None
+        if self.constants:
+            values.update(self.constants)
+        try:
+            return self.target.build(**values)
+        except TypeError:
+            self.missing(values, node, run, frozenset())
+            return FAILED
+
+    def missing(
+        self, values: dict[str, Any], node: Node, run: Run, failed: set[str] | frozenset[str]
+    ) -> None:
+        """Note the mandatory fields that have no value (those in ``failed`` have been spoken about)."""
+        parts = {part.name: part for part in self.parts}
+        for name, field in self.target.fields.items():
+            if not field.required or name in failed or name in self.constants or values.get(name) is not None:
+                continue
+            if name in parts:
+                parts[name].absent(run)
+                continue
+            slot = self.slots.get(name)
+            if slot is None:
+                continue
+            path = slot.path(run.indexes)
+            run.add(
+                "VALUE_MISSING",
+                f"{path} is mandatory, and {slot.expression} gives nothing. Ask the sender to add it, or give the "
+                "mapping a fallback ('?').",
+                place_of(slot.sources, node, run),
+                field=path,
+            )
+
+    def _explain(self, node: Node, run: Run) -> Any:
+        """The slow way: every value by itself, so that all refusals are found."""
+        values: dict[str, Any] = {}
+        failed: set[str] = set()
+        steps: list[tuple[str, Callable[[], Any]]] = []
+        steps.extend((name, partial(get, node)) for name, get in self.texts)
+        steps.extend((name, partial(_remembered, memo, get, node)) for name, get, memo in self.memos)
+        steps.extend((name, partial(evaluate, node, run)) for name, evaluate in self.others)
+        for name, step in steps:
+            try:
+                value = step()
+            except Refusal as refusal:
+                failed.add(name)
+                self._refused(self.slots[name], refusal, node, run)
+            except SeveralValues:
+                failed.add(name)
+                self._several(self.slots[name], node, run)
+            else:
+                if value is not None:
+                    values[name] = value
+        for part in self.parts:
+            value = part.build(node, run)
+            if value is FAILED:
+                failed.add(part.name)
+            elif value is not None:
+                values[part.name] = value
+        self.missing(values, node, run, failed)
+        return FAILED
+
+    def _refused(self, slot: Slot, refusal: Refusal, node: Node, run: Run) -> None:
+        path = slot.path(run.indexes)
+        run.add(
+            refusal.code,
+            f"{path}: {refusal.what} {refusal.todo}",
+            place_of(slot.sources, node, run, refusal.value),
+            field=path,
+            value=None if refusal.value is None else refusal.value[:200],
+            rule=slot.expression,
+        )
+
+    def _several(self, slot: Slot, node: Node, run: Run) -> None:
+        path = slot.path(run.indexes)
+        places: list[Place] = []
+        for source in slot.sources:
+            places = source.where(run.root if source.from_root else node)
+            if len(places) > 1:
+                break
+        values = [place.excerpt for place in places if place.excerpt]
+        listed = f" ({', '.join(shown(value) for value in values[:3])})" if values else ""
+        run.add(
+            "VALUE_SEVERAL",
+            f"{path}: the source has {len(places) or 'several'} different values{listed}, and there is room for one. "
+            "Ask the sender, or say in the mapping which one is meant (an index, first, last or join).",
+            places[1] if len(places) > 1 else places[0] if places else Place(message=run.message),
+            field=path,
+            rule=slot.expression,
+        )
+
+
+def _remembered(memo: dict[Any, Any], get: Callable[[Node], Any], node: Node) -> Any:
+    raw = get(node)
+    return None if raw is None else memo[raw]
+
+
+def values_of(source: ResolvedPath, node: Node) -> list[str]:
+    """What a path gives, always as a list."""
+    try:
+        value = source.get(node)
+    except SeveralValues:
+        return []
+    if value is None:
+        return []
+    return list(value) if source.many else [value]
+
+
+def place_of(sources: tuple[ResolvedPath, ...], node: Node, run: Run, value: str | None = None) -> Place:
+    """The place of a value among the sources of an expression: of the source that has exactly that value, else of
+    the first that has one, else where the first was expected."""
+    first: Place | None = None
+    for source in sources:
+        at = run.root if source.from_root else node
+        values = values_of(source, at)
+        if not values:
+            continue
+        places = source.where(at)
+        if value is not None and value in values and len(places) > values.index(value):
+            return places[values.index(value)]
+        if first is None and places:
+            first = places[0]
+    if first is not None:
+        return first
+    for source in sources:
+        places = source.where(run.root if source.from_root else node)
+        if places:
+            return places[0]
+    return Place(message=run.message)

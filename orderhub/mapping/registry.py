@@ -1,0 +1,180 @@
+"""The mappings of a folder: found by name or by what they read, compiled when first needed, kept.
+
+A broken file never hinders the others: it is refused when its own name is asked for, and passed over (and told about
+in :attr:`MappingRegistry.broken`) when a mapping is looked for by its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import msgspec
+
+from orderhub.errors import MappingError
+from orderhub.findings import Finding, Place
+from orderhub.formats.dialect import Dialect
+from orderhub.mapping.compile import compile_mapping
+from orderhub.mapping.dialects import Dialects
+from orderhub.mapping.language import MappingFile
+from orderhub.mapping.lookups import FolderLookups, Lookups
+from orderhub.mapping.parse import load_mapping
+from orderhub.mapping.problems import MappingRefused, close_to
+from orderhub.mapping.run import CompiledMapping
+
+
+class MappingUnknown(MappingError):
+    """There is no mapping of that name."""
+
+    code = "MAPPING_UNKNOWN"
+
+
+class _Kept(msgspec.Struct):
+    """What is known of a file at one state of it."""
+
+    stamp: tuple[int, int]
+    file: MappingFile | None = None
+    compiled: CompiledMapping | None = None
+    refused: MappingRefused | None = None
+
+
+class MappingRegistry:
+    """The mappings in ``folder`` (``*.yaml``, its ``lookups`` beside them).
+
+    A changed file is noticed (by time and size) when it is asked for again. Not for use from several threads at once
+    while files change.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dialects: Mapping[str, Dialect] | None = None,
+        lookups: Lookups | None = None,
+    ) -> None:
+        self.folder = folder
+        self.dialects = dialects if dialects is not None else Dialects()
+        self._given = lookups
+        self.lookups: Lookups = lookups if lookups is not None else FolderLookups(folder / "lookups")
+        self._kept: dict[str, _Kept] = {}
+        #: the findings of files that were passed over, by mapping name
+        self.broken: dict[str, list[Finding]] = {}
+
+    def names(self) -> list[str]:
+        """The names of all files, right or wrong."""
+        return sorted(path.stem for path in self.folder.glob("*.yaml"))
+
+    def path(self, name: str) -> Path:
+        """The file of a mapping; :class:`MappingUnknown` when there is none."""
+        names = self.names()
+        if name not in names:
+            close = close_to(name, names)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise MappingUnknown(
+                f"There is no mapping {name!r} in {self.folder}.{hint}",
+                todo=f"The mappings are {', '.join(names) or 'none yet'}.",
+                place=Place(file=str(self.folder)),
+            )
+        return self.folder / f"{name}.yaml"
+
+    def file(self, name: str) -> MappingFile:
+        """The parsed file; :class:`MappingRefused` when it cannot be parsed."""
+        kept = self._state(name)
+        if kept.refused is not None:
+            raise kept.refused
+        if kept.file is None:
+            try:
+                kept.file = load_mapping(self.path(name))
+            except MappingRefused as refused:
+                kept.refused = refused
+                raise
+        return kept.file
+
+    def get(self, name: str) -> CompiledMapping:
+        """The compiled mapping; :class:`MappingUnknown` or :class:`MappingRefused`."""
+        kept = self._state(name)
+        if kept.compiled is None:
+            file = self.file(name)
+            try:
+                kept.compiled = compile_mapping(file, dialects=self.dialects, lookups=self.lookups)
+            except MappingRefused as refused:
+                kept.refused = refused
+                raise
+            self.broken.pop(name, None)
+        return kept.compiled
+
+    def _state(self, name: str) -> _Kept:
+        path = self.path(name)
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            stamp = (0, 0)
+        kept = self._kept.get(name)
+        if kept is None or kept.stamp != stamp:
+            kept = self._kept[name] = _Kept(stamp=stamp)
+        return kept
+
+    def fitting(
+        self,
+        format: str,
+        message: str | None = None,
+        release: str | None = None,
+        *,
+        columns: Collection[str] | None = None,
+    ) -> CompiledMapping | None:
+        """The mapping whose source fits, ``None`` when none does.
+
+        One that names the release goes before one that leaves it open; several that fit equally are taken in the order
+        of their names. For CSV the header's ``columns`` decide: all declared ones must be there, and the mapping that
+        knows most of them is taken.
+        """
+        best: tuple[tuple[int, int], str] | None = None
+        for name in self.names():
+            try:
+                file = self.file(name)
+            except MappingRefused as refused:
+                self.broken[name] = refused.findings
+                continue
+            score = _fit(file, format, message, release, columns)
+            if score is None or (best is not None and score <= best[0]):
+                continue
+            try:
+                self.get(name)
+            except MappingRefused as refused:
+                self.broken[name] = refused.findings
+                continue
+            best = (score, name)
+        return None if best is None else self.get(best[1])
+
+
+def _fit(
+    file: MappingFile,
+    format: str,
+    message: str | None,
+    release: str | None,
+    columns: Collection[str] | None,
+) -> tuple[int, int] | None:
+    """How well a mapping's source fits; ``None`` when it does not."""
+    source = file.source
+    if source.format != format:
+        return None
+    if format == "csv":
+        from orderhub.formats.csv.layout import CsvLayout
+        from orderhub.formats.dialect import DeclarationError
+
+        try:
+            layout = CsvLayout.from_declaration(source)
+        except DeclarationError:
+            return (0, 0) if columns is None else None
+        if columns is None:
+            return (0, 0)
+        have = set(columns)
+        if not have.issuperset(layout.columns):
+            return None
+        return (1, len(have.intersection(layout.all_columns)))
+    if source.message != message:
+        return None
+    if source.release is None:
+        return (1, 0)
+    return (1, 1) if source.release == release else None
