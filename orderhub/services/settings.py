@@ -29,6 +29,8 @@ from orderhub.errors import ConfigError
 PREFIX = "ORDERHUB_"
 #: Names with two underscores are the hub's own, from its parts to each other; nobody sets them by hand.
 INTERNAL_PREFIX = "ORDERHUB__"
+#: Read by the tests alone: a missing peer fails instead of being skipped.
+TEST_VARIABLES = frozenset({"ORDERHUB_REQUIRE_PEERS"})
 
 
 def default_project_folder() -> Path:
@@ -186,7 +188,7 @@ def load_settings(**overrides: Any) -> Settings:
     """
     known = {name.upper() for name in Settings.model_fields}
     for name in os.environ:
-        if not name.startswith(PREFIX) or name.startswith(INTERNAL_PREFIX):
+        if not name.startswith(PREFIX) or name.startswith(INTERNAL_PREFIX) or name in TEST_VARIABLES:
             continue
         bare = name.removeprefix(PREFIX)
         if bare not in known:

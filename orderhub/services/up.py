@@ -116,7 +116,11 @@ def run_up(settings: Settings, demo_run: bool = False, *, console: Console | Non
 
     :returns: the exit code: 0 when it was stopped, 1 when it could not start or a part of it failed for good.
     """
-    console = console or Console()
+    if console is None:
+        console = Console()
+        if not console.is_terminal:
+            # a log file has no width: tables need not break for it
+            console = Console(width=200)
     handlers = {
         each: signal.signal(each, _on_signal) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
@@ -162,7 +166,7 @@ def main() -> None:
     try:
         settings = load_settings()
     except HubError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False)
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         sys.exit(1)
     sys.exit(run_up(settings, demo_run="--demo" in sys.argv[1:]))
 
