@@ -93,7 +93,9 @@ def frames(documents: Sequence[tuple[int, Document]]) -> dict[str, pd.DataFrame]
                 _party_name(document.buyer),
                 _party_name(document.supplier),
                 document.total_amount,
-                _difference(document.total_amount, amounts),
+                _difference(
+                    document.total_amount, amounts, sum(line.amount is not None for line in document.lines)
+                ),
             )
         )
     found = {
@@ -119,11 +121,13 @@ def _computed(line: Line) -> Decimal | None:
     return line.quantity * line.price / base if base else None
 
 
-def _difference(total: Decimal | None, amounts: Sequence[Decimal | None]) -> Decimal | None:
-    if total is None:
+def _difference(total: Decimal | None, amounts: Sequence[Decimal | None], stated: int) -> Decimal | None:
+    """How far the total is from the sum of the lines, beyond what rounding may explain: half of a hundredth for each
+    amount that the order does not state."""
+    if total is None or any(amount is None for amount in amounts):
         return None
-    known = [amount for amount in amounts if amount is not None]
-    return abs(total - sum(known, Decimal(0))) if len(known) == len(amounts) else None
+    apart = abs(total - sum((amount for amount in amounts if amount is not None), Decimal(0)))
+    return max(Decimal(0), apart - Decimal("0.005") * (len(amounts) - stated))
 
 
 def _party_name(party: Party) -> str | None:
