@@ -1,0 +1,129 @@
+"""Opens a source: which format it is, which reader reads it, which mapping fits its messages."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from orderhub.errors import SourceError
+from orderhub.findings import Place
+from orderhub.formats.base import MessageTree, ReadSession, Source
+from orderhub.formats.detect import HEAD, DetectedFormat, detect
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.run import CompiledMapping
+
+
+class FormatUnknown(SourceError):
+    """The bytes look like no format that the hub knows."""
+
+    code = "FORMAT_UNKNOWN"
+
+
+class FormatUnsupported(SourceError):
+    """The format is known, but the hub has no reader for it."""
+
+    code = "FORMAT_UNSUPPORTED"
+
+
+class NoMappingFits(SourceError):
+    """The format can be read only with a mapping's declaration (CSV), and no mapping fits."""
+
+    code = "NO_MAPPING"
+
+
+def open_session(
+    mappings: MappingRegistry,
+    source: Source,
+    *,
+    name: str,
+    mapping: CompiledMapping | None = None,
+    detected: DetectedFormat | None = None,
+) -> ReadSession:
+    """A session that reads the source; nothing but its head is read before the iteration starts.
+
+    :param name: the file's name as it shall stand in places.
+    :param mapping: the mapping that was asked for; CSV is read as its source declares. Without one, the mapping whose
+        columns fit the header is looked for.
+    :param detected: the format where the caller has looked already.
+    :raises FormatUnknown: no format fits the head.
+    :raises FormatUnsupported: there is no reader.
+    :raises NoMappingFits: CSV whose header no mapping knows.
+    """
+    head = _head(source)
+    if mapping is not None and mapping.source.format == "csv":
+        # what a mapping declares is a better judge of a CSV file than its first bytes
+        return _csv_session(mapping, source, name)
+    detected = detected or detect(head, name)
+    place = Place(file=name)
+    if detected is None:
+        raise FormatUnknown(
+            "The file is in no format that the hub knows.",
+            todo="Ask the sender what it is, or write a reader for it.",
+            place=place,
+        )
+    if detected.format == "edifact":
+        from orderhub.formats.edifact.reader import EdifactReader
+
+        return EdifactReader().read(source, name=name)
+    if detected.format == "csv":
+        fitting = _csv_mapping(mappings, head)
+        if fitting is None:
+            raise NoMappingFits(
+                "No mapping declares the columns of this CSV file.",
+                todo="Write a mapping whose source lists its columns.",
+                place=place,
+            )
+        return _csv_session(fitting, source, name)
+    raise FormatUnsupported(
+        f"The file looks like {detected.format.upper()}, which the hub cannot read yet.",
+        todo="Ask the sender for EDIFACT or CSV.",
+        place=place,
+    )
+
+
+def fitting_mapping(
+    mappings: MappingRegistry, named: CompiledMapping | None, tree: MessageTree
+) -> CompiledMapping | None:
+    """The mapping that translates this message: the named one when it is made for this kind of message, else the one
+    of the folder that fits; None when none does."""
+    format = tree.interchange.format
+    if named is None:
+        return mappings.fitting(format, tree.message_type, tree.release)
+    source = named.source
+    fits = (
+        source.format == format
+        and (format == "csv" or source.message is None or source.message == tree.message_type)
+        and (source.release is None or source.release == tree.release)
+    )
+    return named if fits else None
+
+
+def csv_mapping(mappings: MappingRegistry, source: Source) -> CompiledMapping | None:
+    """The mapping whose declared columns fit a CSV source's header."""
+    return _csv_mapping(mappings, _head(source))
+
+
+def _csv_mapping(mappings: MappingRegistry, head: bytes) -> CompiledMapping | None:
+    from orderhub.formats.csv.header import sniff
+
+    header = sniff(head)
+    return None if header is None else mappings.fitting("csv", columns=header.columns)
+
+
+def _csv_session(mapping: CompiledMapping, source: Source, name: str) -> ReadSession:
+    from orderhub.formats.csv.layout import CsvLayout
+    from orderhub.formats.csv.reader import CsvReader
+
+    return CsvReader(CsvLayout.from_declaration(mapping.source)).read(source, name=name)
+
+
+def _head(source: Source) -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            return stream.read(HEAD)
+    if isinstance(source, bytes):
+        return BytesIO(source).read(HEAD)
+    start = source.tell()
+    head = source.read(HEAD)
+    source.seek(start)
+    return head
