@@ -45,9 +45,12 @@ def _plain(value: object) -> object:
     return str(value)
 
 
+_encoder = msgspec.json.Encoder(enc_hook=_plain, decimal_format="string")
+
+
 def to_json(value: object) -> str:
     """One line of JSON, UTF-8, without spaces."""
-    return msgspec.json.encode(value, enc_hook=_plain, decimal_format="string").decode()
+    return _encoder.encode(value).decode()
 
 
 def print_json(value: object) -> None:
