@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from orderhub.errors import ConfigError, HubError
 from orderhub.findings import Place
+from orderhub.mapping.sessions import fitting_mapping, open_session
 
 if TYPE_CHECKING:
-    from orderhub.formats.base import MessageTree, ReadSession
+    from orderhub.formats.base import MessageTree
     from orderhub.mapping.run import CompiledMapping
     from orderhub.stage import Flow, HubContext
 
@@ -37,30 +38,6 @@ def named_mapping(ctx: HubContext, flow: Flow) -> CompiledMapping | None:
     return mapping
 
 
-def fits(mapping: CompiledMapping, tree: MessageTree) -> bool:
-    """Whether a mapping is made for this kind of message."""
-    source = mapping.source
-    return (
-        source.format == tree.interchange.format
-        and (source.message is None or source.message == tree.message_type)
-        and (source.release is None or source.release == tree.release)
-    )
-
-
-def mapping_for(ctx: HubContext, named: CompiledMapping | None, tree: MessageTree) -> CompiledMapping | None:
-    """The mapping that translates this message; None when none fits."""
-    if named is not None:
-        return named if fits(named, tree) else None
-    return ctx.mappings.fitting(tree.interchange.format, tree.message_type, tree.release)
-
-
-def open_session(
-    ctx: HubContext, named: CompiledMapping | None, data: bytes, name: str
-) -> ReadSession | None:
-    """A session that reads the bytes; None when they are in no format that the hub knows."""
-    raise NotImplementedError
-
-
 def source_places(
     ctx: HubContext,
     flow: Flow,
@@ -77,9 +54,7 @@ def source_places(
     found: dict[int, dict[str, Place]] = {}
     try:
         named = named_mapping(ctx, flow)
-        session = open_session(ctx, named, ctx.archive.read(archive_key), name)
-        if session is None:
-            return found
+        session = open_session(ctx.mappings, ctx.archive.read(archive_key), name=name, mapping=named)
         last = max(messages, default=0)
         for tree in session:
             if tree.number in messages:
@@ -94,7 +69,7 @@ def source_places(
 def _places(
     ctx: HubContext, named: CompiledMapping | None, tree: MessageTree, fields: Sequence[str]
 ) -> dict[str, Place]:
-    mapping = mapping_for(ctx, named, tree)
+    mapping = fitting_mapping(ctx.mappings, named, tree)
     if mapping is None:
         return {}
     translated = mapping.run(tree)

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.engine import NestedTransaction
 
-from orderhub.documents import canonical_bytes, content_hash
-from orderhub.errors import ArchiveError
+from orderhub.documents import Document, PurchaseOrder, canonical_bytes, content_hash
+from orderhub.errors import ArchiveError, HubError, SourceError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSession
 from orderhub.ledger import artifacts, documents
@@ -23,8 +23,9 @@ from orderhub.ledger.records import (
 from orderhub.ledger.states import InterchangeState
 from orderhub.mapping.language import normalised
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.sessions import NoMappingFits, fitting_mapping, open_session
 from orderhub.partners.agreement import DEFAULT_MAX_BYTES, Agreement
-from orderhub.source import mapping_for, named_mapping, open_session
+from orderhub.source import named_mapping
 from orderhub.stage import Flow, HubContext
 
 log = logging.getLogger(__name__)
@@ -60,13 +61,23 @@ def translate_interchange(
     """
     named = named_mapping(ctx, flow)
     data = _original(ctx, flow, claim)
-    session = open_session(ctx, named, data, claim.name)
-    if session is None:
-        raise Refusal(
-            "FORMAT_UNKNOWN",
-            "The file is in no format that the hub knows. Ask the sender what it is, or write a reader for it.",
-        )
+    try:
+        session = open_session(ctx.mappings, data, name=claim.name, mapping=named)
+    except NoMappingFits as error:
+        return _only_read("csv", error), 0
+    except SourceError as error:
+        raise Refusal(error.code, f"{error.what} {error.todo}") from error
     return _Translation(ctx, flow, claim, connection, run, named, session).run()
+
+
+def _only_read(format_name: str, error: HubError) -> TranslationSummary:
+    """Well-formed, but nothing here knows what to make of it."""
+    return TranslationSummary(
+        state=InterchangeState.READ,
+        format=format_name,
+        findings=[error.as_finding(Severity.WARNING)],
+        finding_count=1,
+    )
 
 
 def _original(ctx: HubContext, flow: Flow, claim: ClaimedInterchange) -> bytes:
@@ -128,6 +139,7 @@ class _Translation:
         self.envelopes = 0
         self.agreement_name: str | None = None
         self.stamps: dict[str, MappingStamp] = {}
+        self.mappings: dict[tuple[str, str, str | None], CompiledMapping | None] = {}
         self.pending: list[TranslatedDocument] = []
 
     def run(self) -> tuple[TranslationSummary, int]:
@@ -212,7 +224,7 @@ class _Translation:
                 f"The interchange has more than the agreed {envelope.agreement.limits.documents} documents. "
                 "Split it or raise the limit.",
             )
-        mapping = mapping_for(self.ctx, self.named, tree)
+        mapping = self._mapping(tree)
         if mapping is None:
             envelope.unmapped += 1
             self.findings.add(
@@ -236,6 +248,12 @@ class _Translation:
             envelope.good += 1
         self.document_findings += document.finding_count or 0
         self.pending.append(document)
+
+    def _mapping(self, tree: MessageTree) -> CompiledMapping | None:
+        kind = (tree.interchange.format, tree.message_type, tree.release)
+        if kind not in self.mappings:
+            self.mappings[kind] = fitting_mapping(self.ctx.mappings, self.named, tree)
+        return self.mappings[kind]
 
     def _document(
         self, agreement: Agreement, tree: MessageTree, mapping: CompiledMapping
@@ -264,7 +282,7 @@ class _Translation:
                     )
                 )
         else:
-            document = translated.document
+            document = _with_defaults(translated.document, agreement)
             if usable:
                 findings.extend(_severities(translated.findings, agreement))
         number = document.number if document is not None else ""
@@ -323,13 +341,21 @@ class _Translation:
 
     def _state(self) -> InterchangeState:
         read = self.session.summary
-        if read.refused or (self.envelopes and self.refused_envelopes == self.envelopes):
-            return InterchangeState.REFUSED
-        if self.good and not (self.bad or self.unmapped or self.refused_envelopes):
-            return InterchangeState.TRANSLATED
-        if self.good or self.bad:
-            return InterchangeState.PARTIAL
-        return InterchangeState.READ if read.well_formed else InterchangeState.REFUSED
+        if self.good:
+            whole = not (self.bad or self.unmapped or self.refused_envelopes)
+            return InterchangeState.TRANSLATED if whole else InterchangeState.PARTIAL
+        if self.unmapped and not (self.bad or self.refused_envelopes) and not read.refused:
+            return InterchangeState.READ
+        return InterchangeState.REFUSED
+
+
+def _with_defaults(document: Document | None, agreement: Agreement) -> Document | None:
+    """The document with the agreement's supplier where it names none."""
+    if isinstance(document, PurchaseOrder):
+        supplier, default = document.supplier, agreement.defaults
+        if not (supplier.gln or supplier.code or supplier.name):
+            supplier.gln, supplier.code = default.supplier_gln, default.supplier_code
+    return document
 
 
 def keep_mapping(connection: Connection, mapping: CompiledMapping) -> None:
