@@ -6,6 +6,7 @@ parse (:mod:`.parse`, :mod:`.expressions`) → check and compile (:mod:`.compile
 
 from __future__ import annotations
 
+from orderhub.mapping.commands import check_mapping, test_mapping
 from orderhub.mapping.compile import compile_mapping
 from orderhub.mapping.language import MappingFile
 from orderhub.mapping.lookups import FolderLookups, Lookups, LookupTableError, MemoryLookups
@@ -25,6 +26,8 @@ __all__ = [
     "MappingUnknown",
     "MemoryLookups",
     "Translated",
+    "check_mapping",
     "compile_mapping",
     "load_mapping",
+    "test_mapping",
 ]

@@ -6,6 +6,9 @@ written and what makes the key stands in the mapping's ``source`` (see :mod:`ord
 
 from __future__ import annotations
 
+from orderhub.formats.csv.dialect import CsvDialect
+from orderhub.formats.csv.header import SniffedHeader, sniff
 from orderhub.formats.csv.layout import CsvLayout
+from orderhub.formats.csv.reader import CsvReader, CsvSession
 
-__all__ = ["CsvLayout"]
+__all__ = ["CsvDialect", "CsvLayout", "CsvReader", "CsvSession", "SniffedHeader", "sniff"]

@@ -1,0 +1,127 @@
+"""Golden pairs: what a mapping makes of real input, kept beside it.
+
+``mappings/examples/<mapping>/<case>.<ext>`` is the input. ``<case>.json`` is the expected canonical form: one document,
+or a list with one entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected
+errors and warnings in order; each entry names what matters (``code``, ``field``, ``segment``, ``line`` …) and leaves out
+the rest. At least one of the two is there; without findings none of severity error may occur.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from orderhub.documents import canonical_bytes
+from orderhub.findings import Finding, Severity
+from orderhub.mapping.reading import open_source
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.run import CompiledMapping
+
+_FINDINGS = ".findings.json"
+
+
+class ExampleResult(msgspec.Struct, frozen=True):
+    """One case. ``difference`` says what differs, ready to be shown; empty when nothing does."""
+
+    case: str
+    ok: bool
+    difference: str = ""
+
+
+def run_examples(mapping: CompiledMapping, registry: MappingRegistry, folder: Path) -> list[ExampleResult]:
+    """All cases in a folder, in the order of their names."""
+    return [_run(mapping, registry, folder, source) for source in _inputs(folder)]
+
+
+def _inputs(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".json")
+
+
+def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, source: Path) -> ExampleResult:
+    case = source.stem
+    documents_file = folder / f"{case}.json"
+    findings_file = folder / f"{case}{_FINDINGS}"
+    if not documents_file.is_file() and not findings_file.is_file():
+        return ExampleResult(case, False, f"There is neither {documents_file.name} nor {findings_file.name}.")
+    try:
+        wanted_documents = _read(documents_file)
+        wanted_findings = _read(findings_file)
+    except ValueError as error:
+        return ExampleResult(case, False, f"The expectation is no JSON: {error}")
+    documents, findings = translate_example(mapping, registry, source)
+    differences: list[str] = []
+    if wanted_documents is not None:
+        wanted = wanted_documents if isinstance(wanted_documents, list) else [wanted_documents]
+        differences.extend(_unequal(wanted, documents, documents_file.name))
+    if wanted_findings is not None:
+        differences.extend(_unmatched(wanted_findings, findings, findings_file.name))
+    else:
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        differences.extend(
+            f"unexpected: {finding.code} at {finding.place}: {finding.message}" for finding in errors
+        )
+    return ExampleResult(case, not differences, "\n".join(differences))
+
+
+def translate_example(
+    mapping: CompiledMapping, registry: MappingRegistry, source: Path
+) -> tuple[list[Any], list[Finding]]:
+    """The canonical documents of a file as plain JSON values (``None`` where there is none), and the errors and
+    warnings: those of each message, then those of the file."""
+    opened = open_source(source, name=source.name, registry=registry, mapping=mapping)
+    documents: list[Any] = []
+    findings: list[Finding] = []
+    if opened.session is None:
+        return documents, findings
+    for tree in opened.session:
+        findings.extend(tree.findings)
+        translated = mapping.run(tree)
+        if tree.usable:
+            findings.extend(translated.findings)
+        made = translated.document if tree.usable else None
+        documents.append(None if made is None else json.loads(canonical_bytes(made)))
+    findings.extend(opened.session.summary.findings.kept)
+    return documents, [finding for finding in findings if finding.severity is not Severity.INFO]
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _pretty(value: Any) -> list[str]:
+    return json.dumps(value, indent=2, ensure_ascii=False).splitlines()
+
+
+def _unequal(wanted: list[Any], made: list[Any], name: str) -> list[str]:
+    if wanted == made:
+        return []
+    lines = difflib.unified_diff(_pretty(wanted), _pretty(made), name, "made now", lineterm="", n=2)
+    return ["\n".join(lines)]
+
+
+def _unmatched(wanted: Any, findings: list[Finding], name: str) -> list[str]:
+    if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
+        return [f"{name} is no list of objects."]
+    made = [{"file": finding.place.file, **finding.as_row()} for finding in findings]
+    keys = sorted({key for item in wanted for key in item} | {"code"})
+    shown = [
+        {key: row.get(key) for key in (list(item) if item else keys)} for row, item in _pairs(made, wanted)
+    ]
+    return _unequal(wanted, shown, name)
+
+
+def _pairs(
+    made: list[dict[str, Any]], wanted: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each finding with the expectation at its position; beyond those, by code, field and place."""
+    extra = {"code": None, "field": None, "segment": None, "line": None, "value": None}
+    for index, row in enumerate(made):
+        yield row, wanted[index] if index < len(wanted) else extra
