@@ -225,7 +225,7 @@ class _Window:
         )
         found = self._connection.execute(statement, {**values, "size": size + 1}).all()
         more = len(found) > size
-        rows = found[:size]
+        rows = list(found[:size])
         if backwards:
             rows.reverse()
         if not rows:

@@ -97,19 +97,27 @@ class Segment:
     separators: Separators
 
 
-def render(data: bytes, pointers: Sequence[Pointer], *, limit: int, message: int | None = None) -> Original:
+def render(
+    data: bytes,
+    pointers: Sequence[Pointer],
+    *,
+    limit: int,
+    message: int | None = None,
+    size: int | None = None,
+) -> Original:
     """The original for the page.
 
     :param limit: bytes shown at most (a message in a big EDIFACT file is found wherever it stands).
+    :param size: of the whole original, when ``data`` is only its beginning.
     :param message: show only this message of an EDIFACT file, counted from 1, with the envelope before it.
     """
-    size = len(data)
+    size = len(data) if size is None else size
     if not data:
         return Original("empty", 0)
     if _is_edifact(data):
-        return _segments(data, pointers, limit=limit, message=message)
+        return _segments(data, pointers, limit=limit, message=message, size=size)
     if _is_binary(data[:4096]):
-        return _hex(data)
+        return _hex(data, size)
     return _text(data, pointers, limit=limit, size=size)
 
 
@@ -220,10 +228,12 @@ def _span(segment: Segment, element: int | None, component: int | None) -> tuple
     return start + left, start + right
 
 
-def _segments(data: bytes, pointers: Sequence[Pointer], *, limit: int, message: int | None) -> Original:
+def _segments(
+    data: bytes, pointers: Sequence[Pointer], *, limit: int, message: int | None, size: int
+) -> Original:
     shown: list[Segment] = []
     used = 0
-    truncated = False
+    truncated = size > len(data)
     encoding = "iso8859-1"
     for segment in segments(data):
         if segment.tag == "UNB":
@@ -245,7 +255,7 @@ def _segments(data: bytes, pointers: Sequence[Pointer], *, limit: int, message: 
             break
         shown.append(segment)
         used += len(segment.raw)
-    original = Original("segments", len(data), encoding, truncated=truncated)
+    original = Original("segments", size, encoding, truncated=truncated)
     for segment in shown:
         marks: list[Mark] = []
         decoded = _Decoded(segment.raw, encoding)
@@ -349,8 +359,8 @@ def _worst(marks: Sequence[Mark]) -> str:
 # --- bytes --------------------------------------------------------------------------------------------------------
 
 
-def _hex(data: bytes) -> Original:
-    original = Original("hex", len(data), truncated=len(data) > HEX_BYTES)
+def _hex(data: bytes, size: int) -> Original:
+    original = Original("hex", size, truncated=size > HEX_BYTES)
     for start in range(0, min(len(data), HEX_BYTES), 16):
         row = data[start : start + 16]
         digits = f"{row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}"

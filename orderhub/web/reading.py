@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import msgspec
 from sqlalchemy import Engine
 
 from orderhub.errors import ArchiveError, HubError
-from orderhub.ledger import acknowledgements, queries
+from orderhub.ledger import acknowledgements, queries, runs
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
@@ -14,6 +17,9 @@ from orderhub.web import canonical, listing, original, views
 from orderhub.web.ports import WebSettings
 from orderhub.web.search import PAGE_SIZE, Search
 from orderhub.web.views import DocumentView, FileView, Listing
+
+#: Bytes of an original in which a page looks for its message; what lies behind is only in the download.
+SCANNED = 32 * 1024 * 1024
 
 
 class NotThere(HubError):
@@ -47,6 +53,10 @@ class Reading:
                 f"There is no document {document_id}.", todo="Look it up in the list of documents."
             )
         return path
+
+    def _runs(self, path: DocumentPath) -> dict[int, str]:
+        with transaction(self._engine) as connection:
+            return runs.external_ids(connection, {step.run for step in path.timeline if step.run is not None})
 
     def document(self, document_id: int) -> DocumentView:
         """Everything of one document, its original too. Raises :class:`NotThere`."""
@@ -101,22 +111,34 @@ class Reading:
             raise NotThere(f"There is no file {interchange_id}.", todo="Look it up in the list of files.")
         return row
 
-    def bytes_of(self, row: InterchangeRow) -> bytes:
-        """The original, verified against its hash. Raises :class:`NotThere`, ``ArchiveError``."""
+    def chunks(self, row: InterchangeRow) -> Iterator[bytes]:
+        """The original in pieces, each verified by its seal; the first is read at once, so that what hinders it is
+        raised here. Raises :class:`NotThere`, ``ArchiveError``."""
         if row.archive_key is None:
             raise NotThere(
                 f"Nothing was kept of file {row.id}: {row.problem or 'it had no content'}.",
                 todo="Ask the sender to send it again.",
             )
-        return self._archive.read(row.archive_key)
+        pieces = self._archive.chunks(row.archive_key)
+        first = next(pieces, b"")
+        return itertools.chain((first,), pieces)
+
+    def _head(self, row: InterchangeRow) -> bytes:
+        """As much of the original as is ever looked through for a page."""
+        head = bytearray()
+        for piece in self.chunks(row):
+            head += piece
+            if len(head) >= SCANNED:
+                break
+        return bytes(head[:SCANNED])
 
     def _original(
         self, row: InterchangeRow, findings: list[views.NumberedFinding], *, message: int | None
     ) -> tuple[original.Original | None, str]:
         try:
-            data = self.bytes_of(row)
+            data = self._head(row)
         except (NotThere, ArchiveError) as problem:
             return None, f"{problem.what} {problem.todo}"
         pointers = [item.pointer() for item in findings]
         limit = self._settings.original_limit
-        return original.render(data, pointers, limit=limit, message=message), ""
+        return original.render(data, pointers, limit=limit, message=message, size=row.size), ""

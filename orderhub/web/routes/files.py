@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from orderhub.web import page
 from orderhub.web.routes.documents import Id
@@ -40,8 +40,8 @@ def original(request: Request, interchange_id: Id) -> Response:
     """The bytes as they arrived, always as a download: a browser must never open them as a page."""
     reading = page.reading_of(request)
     row = reading.interchange(interchange_id)
-    return Response(
-        reading.bytes_of(row),
+    return StreamingResponse(
+        reading.chunks(row),
         media_type="application/octet-stream",
         headers={"content-disposition": attachment(row.name, row.id)},
     )
