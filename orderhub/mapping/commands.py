@@ -7,8 +7,8 @@ from pathlib import Path
 
 from orderhub.findings import Finding
 from orderhub.formats.dialect import Dialect
-from orderhub.formats.registry import Dialects
 from orderhub.mapping.compile import try_compile
+from orderhub.mapping.dialects import Dialects
 from orderhub.mapping.examples import ExampleResult, run_examples
 from orderhub.mapping.lookups import FolderLookups, Lookups
 from orderhub.mapping.parse import parse_mapping_file

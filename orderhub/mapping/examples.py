@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 
 from orderhub.documents import canonical_bytes
+from orderhub.errors import SourceError
 from orderhub.findings import Finding, Severity
-from orderhub.mapping.reading import open_source
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.sessions import open_session
 
 _FINDINGS = ".findings.json"
 
@@ -74,19 +75,20 @@ def translate_example(
 ) -> tuple[list[Any], list[Finding]]:
     """The canonical documents of a file as plain JSON values (``None`` where there is none), and the errors and
     warnings: those of each message, then those of the file."""
-    opened = open_source(source, name=source.name, registry=registry, mapping=mapping)
     documents: list[Any] = []
     findings: list[Finding] = []
-    if opened.session is None:
-        return documents, findings
-    for tree in opened.session:
+    try:
+        session = open_session(registry, source, name=source.name, mapping=mapping)
+    except SourceError as error:
+        return documents, [error.as_finding()]
+    for tree in session:
         findings.extend(tree.findings)
         translated = mapping.run(tree)
         if tree.usable:
             findings.extend(translated.findings)
         made = translated.document if tree.usable else None
         documents.append(None if made is None else json.loads(canonical_bytes(made)))
-    findings.extend(opened.session.summary.findings.kept)
+    findings.extend(session.summary.findings.kept)
     return documents, [finding for finding in findings if finding.severity is not Severity.INFO]
 
 

@@ -14,8 +14,8 @@ import msgspec
 from orderhub.errors import MappingError
 from orderhub.findings import Finding, Place
 from orderhub.formats.dialect import Dialect
-from orderhub.formats.registry import Dialects
 from orderhub.mapping.compile import compile_mapping
+from orderhub.mapping.dialects import Dialects
 from orderhub.mapping.language import MappingFile
 from orderhub.mapping.lookups import FolderLookups, Lookups
 from orderhub.mapping.parse import load_mapping

@@ -1,28 +1,33 @@
-"""A file to canonical documents, message by message, with everything that was found: what ``orderhub translate`` prints.
-
-Needs nothing but files: no ledger, no agreement, no network.
-"""
+"""Translates one file with nothing running: what ``orderhub translate`` and ``orderhub mapping run`` do."""
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import msgspec
 
-from orderhub.documents import Document, canonical_bytes
+from orderhub.documents import Document
+from orderhub.errors import HubError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import MessageTree
-from orderhub.mapping.reading import Opened, mapping_for_message, open_source
+from orderhub.formats.detect import HEAD, DetectedFormat, detect
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.sessions import NoMappingFits, csv_mapping, fitting_mapping, open_session
+
+log = logging.getLogger(__name__)
 
 
-class Outcome(StrEnum):
-    """What became of a file: all of it translated; some of it; well-formed, but no mapping fits; nothing usable."""
+class FileOutcome(StrEnum):
+    """``translated``: every message became a document and nothing is wrong. ``partial``: some did, or all did and the
+    envelope has an error, so that the hub would not accept the file. ``read``: well-formed, but no mapping fits.
+    ``refused``: nothing could be used."""
 
     TRANSLATED = "translated"
     PARTIAL = "partial"
@@ -30,42 +35,39 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-class DocumentResult(msgspec.Struct, kw_only=True):
-    """One message for which there is a mapping. ``document`` is ``None`` when something hindered it."""
+class DocumentResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One document of a file, with the findings of its message."""
 
     file: str
-    number: str | None
-    document: Document | None
+    number: str
+    document: Document
     findings: list[Finding]
-    mapping: str
 
-    def as_row(self) -> dict[str, Any]:
-        """The line of ``orderhub translate``; the document in its canonical form."""
+    def as_row(self) -> dict[str, object]:
         return {
             "type": "document",
             "file": self.file,
             "number": self.number,
-            "document": None if self.document is None else msgspec.Raw(canonical_bytes(self.document)),
+            "document": self.document,
             "findings": [finding.as_row() for finding in self.findings],
         }
 
 
-class FileResult(msgspec.Struct, kw_only=True):
-    """The file as a whole. ``findings`` are the first ones of all in it, ``finding_count`` counts them all;
-    ``documents`` counts those that were made; ``opened`` is false when the file could not be read at all."""
+class FileResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One file. ``findings`` are those of the file and of all its messages, bounded; ``finding_count`` counts all.
+    ``opened`` is False when the file could not be looked at."""
 
     file: str
     format: str | None
     message: str | None
     release: str | None
-    outcome: Outcome
+    outcome: FileOutcome
     documents: int
     findings: list[Finding]
     finding_count: int
     opened: bool = True
 
-    def as_row(self) -> dict[str, Any]:
-        """The line of ``orderhub translate``."""
+    def as_row(self) -> dict[str, object]:
         return {
             "type": "file",
             "file": self.file,
@@ -79,191 +81,135 @@ class FileResult(msgspec.Struct, kw_only=True):
         }
 
 
-def label_of(path: Path) -> str:
-    """A file's name as text that every encoder takes: bytes that are not UTF-8 are shown as ``\\xe4``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def translate_file(
-    path: Path, registry: MappingRegistry, *, mapping: str | None = None
+    path: Path, mappings: MappingRegistry, *, mapping: str | None = None
 ) -> Iterator[DocumentResult | FileResult]:
-    """Translate one file: a result per message that a mapping is for, then one for the file.
+    """The documents of a file as they are read, then one :class:`FileResult`. Never raises for what a file contains.
 
-    Streams; never raises for what the file is or holds.
-
-    :param mapping: the mapping to use; absent, the one that fits each message.
-    :raises MappingError: ``mapping`` is unknown or broken.
+    :param mapping: a mapping's name; without it, each message's own one is looked for.
+    :raises MappingUnknown: there is none of that name.
+    :raises MappingRefused: the named one is wrong.
     """
-    named = registry.get(mapping) if mapping is not None else None
-    label = label_of(path)
+    named = mappings.get(mapping) if mapping is not None else None
+    translation = _Translation(path, mappings, named)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        if not path.is_file():
-            raise FileNotFoundError(
-                2, "there is no such file" if not path.exists() else "it is no regular file"
-            )
-        if path.stat().st_size == 0:
-            yield _without_session(
-                label, "SOURCE_EMPTY", "The file is empty. Ask the sender to send it again."
-            )
-            return
-        opened = open_source(path, name=label, registry=registry, mapping=named)
+        with _open(path) as stream:
+            yield from translation.documents(stream)
     except OSError as error:
-        why = error.strerror or str(error)
-        yield _without_session(
-            label,
-            "SOURCE_UNREADABLE",
-            f"The file cannot be read: {why}. Check its name and rights.",
-            opened=False,
+        translation.opened = False
+        translation.fail(
+            "FILE_UNREADABLE", f"It cannot be read: {error.strerror or error}. Check its name and rights."
         )
-        return
-    if opened.session is None:
-        yield _no_reader(label, opened)
-        return
-    yield from _Translation(label, opened, registry, named).run()
-
-
-def _without_session(
-    label: str, code: str, message: str, *, opened: bool = True, format: str | None = None
-) -> FileResult:
-    finding = Finding(code=code, severity=Severity.ERROR, message=message, place=Place(file=label, offset=0))
-    return FileResult(
-        file=label,
-        format=format,
-        message=None,
-        release=None,
-        outcome=Outcome.REFUSED,
-        documents=0,
-        findings=[finding],
-        finding_count=1,
-        opened=opened,
-    )
-
-
-def _no_reader(label: str, opened: Opened) -> FileResult:
-    if opened.detected is None:
-        return _without_session(
-            label,
-            "FORMAT_UNKNOWN",
-            "The file is in no format that the hub knows. Ask the sender what it is.",
+    except HubError as error:
+        severity = Severity.INFO if isinstance(error, NoMappingFits) else Severity.ERROR
+        translation.findings.add(error.as_finding(severity))
+        translation.no_mapping = isinstance(error, NoMappingFits)
+    except Exception as error:
+        # whatever a stranger's file brings to light must not end the other files' translation
+        log.debug("translation of %s broke off", path, exc_info=True)
+        translation.fail(
+            "TRANSLATE_FAILED",
+            f"The translation broke off ({type(error).__name__}: {error}). Report it with the file.",
         )
-    result = _without_session(
-        label,
-        "FORMAT_NO_READER",
-        f"The file looks like {opened.detected.format}, which cannot be read yet. Ask for EDIFACT or CSV.",
-        format=opened.detected.format,
-    )
-    result.message = opened.detected.message
-    result.release = opened.detected.release
-    return result
+    yield translation.result()
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a regular file without waiting on anything else (a pipe without a writer would hang)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no regular file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 class _Translation:
-    def __init__(
-        self, label: str, opened: Opened, registry: MappingRegistry, named: CompiledMapping | None
-    ) -> None:
-        self.label = label
-        self.opened = opened
-        self.registry = registry
+    def __init__(self, path: Path, mappings: MappingRegistry, named: CompiledMapping | None) -> None:
+        # a name that is no valid text must still be printable
+        self.name = os.fsencode(path).decode("utf-8", "backslashreplace")
+        self.mappings = mappings
         self.named = named
         self.findings = Findings()
-        self.mapped = self.good = self.bad = self.unmapped = 0
-        self._chosen: dict[tuple[str, str | None], CompiledMapping | None] = {}
+        self.detected: DetectedFormat | None = None
+        self.message: str | None = None
+        self.release: str | None = None
+        self.made = self.failed = self.unmapped = 0
+        self.well_formed = True
+        self.opened = True
+        self.no_mapping = False
 
-    def run(self) -> Iterator[DocumentResult | FileResult]:
-        session = self.opened.session
-        if session is None:
-            return
-        problem: Finding | None = None
-        try:
-            for tree in session:
-                result = self.message(tree)
-                if result is not None:
-                    yield result
-        except OSError as error:
-            problem = Finding(
-                code="SOURCE_UNREADABLE",
-                severity=Severity.ERROR,
-                message=f"Reading broke off: {error.strerror or error}. Try again, or ask the sender.",
-                place=Place(file=self.label),
-            )
-        summary = session.summary
-        findings = Findings()
-        findings.extend(summary.findings.kept)
-        findings.extend(self.findings.kept)
-        count = summary.findings.count + self.findings.count
-        if problem is not None:
-            findings.add(problem)
-            count += 1
-        refused = summary.refused or problem is not None
-        detected = self.opened.detected
-        yield FileResult(
-            file=self.label,
-            format=summary.format,
-            message=summary.message_type or (detected.message if detected else None),
-            release=summary.release or (detected.release if detected else None),
-            outcome=self.outcome(refused=refused, well_formed=summary.well_formed),
-            documents=0 if refused else self.good,
-            findings=findings.kept,
-            finding_count=count,
+    def fail(self, code: str, message: str) -> None:
+        self.findings.add(
+            Finding(code=code, severity=Severity.ERROR, message=message, place=Place(file=self.name))
         )
 
-    def outcome(self, *, refused: bool, well_formed: bool) -> Outcome:
-        if refused:
-            return Outcome.REFUSED
-        if self.good:
-            return Outcome.PARTIAL if self.bad or self.unmapped or not well_formed else Outcome.TRANSLATED
-        if self.bad:
-            return Outcome.REFUSED
-        return Outcome.READ if well_formed else Outcome.REFUSED
+    def documents(self, stream: BinaryIO) -> Iterator[DocumentResult]:
+        head = stream.read(HEAD)
+        stream.seek(0)
+        if not head:
+            self.fail("SOURCE_EMPTY", "The file is empty. Ask the sender to send it again.")
+            return
+        self.detected = detect(head, self.name)
+        if self.detected is not None:
+            self.message, self.release = self.detected.message, self.detected.release
+        named = self.named
+        if named is None and self.detected is not None and self.detected.format == "csv":
+            named = csv_mapping(self.mappings, stream)
+        session = open_session(self.mappings, stream, name=self.name, mapping=named, detected=self.detected)
+        for tree in session:
+            result = self._message(tree, named)
+            if result is not None:
+                yield result
+        summary = session.summary
+        self.findings.count += summary.findings.count - len(summary.findings.kept)
+        self.findings.extend(summary.findings.kept)
+        self.well_formed = summary.well_formed and not summary.refused
+        self.detected = DetectedFormat(summary.format) if self.detected is None else self.detected
+        self.message = summary.message_type or self.message
+        self.release = summary.release or self.release
 
-    def message(self, tree: MessageTree) -> DocumentResult | None:
-        mapping = self.choose(tree)
+    def _message(self, tree: MessageTree, named: CompiledMapping | None) -> DocumentResult | None:
+        self.findings.extend(tree.findings)
+        mapping = fitting_mapping(self.mappings, named, tree)
         if mapping is None:
             self.unmapped += 1
-            self.findings.extend(tree.findings)
             return None
-        findings = list(tree.findings)
-        document: Document | None = None
-        number: str | None = None
-        try:
-            translated = mapping.run(tree)
-        except Exception as error:
-            # a defect of the translation itself must not hold up the other messages, and shows as a finding
-            findings.append(
-                Finding(
-                    code="TRANSLATE_FAILED",
-                    severity=Severity.ERROR,
-                    message=f"The translation broke off ({type(error).__name__}: {error}). Report it with the file.",
-                    place=Place(file=self.label, message=tree.reference),
-                )
-            )
-        else:
-            document = translated.document
-            number = document.number if document is not None else None
-            if tree.usable:
-                findings.extend(translated.findings)
-            else:
-                document = None
-        if document is None:
-            self.bad += 1
-        else:
-            self.good += 1
-        self.findings.extend(findings)
+        if any(finding.severity is Severity.ERROR for finding in tree.findings):
+            self.failed += 1
+            return None
+        translated = mapping.run(tree)
+        self.findings.extend(translated.findings)
+        if translated.document is None or any(f.severity is Severity.ERROR for f in translated.findings):
+            self.failed += 1
+            return None
+        self.made += 1
         return DocumentResult(
-            file=self.label, number=number, document=document, findings=findings, mapping=mapping.name
+            file=self.name,
+            number=translated.document.number,
+            document=translated.document,
+            findings=[*tree.findings, *translated.findings],
         )
 
-    def choose(self, tree: MessageTree) -> CompiledMapping | None:
-        key = (tree.message_type, tree.release)
-        if key not in self._chosen:
-            self._chosen[key] = mapping_for_message(
-                self.opened,
-                self.registry,
-                self.named,
-                tree.interchange.format,
-                tree.message_type,
-                tree.release,
-            )
-        return self._chosen[key]
+    def result(self) -> FileResult:
+        return FileResult(
+            file=self.name,
+            format=self.detected.format if self.detected else None,
+            message=self.message,
+            release=self.release,
+            outcome=self._outcome(),
+            documents=self.made,
+            findings=self.findings.kept,
+            finding_count=self.findings.count,
+            opened=self.opened,
+        )
+
+    def _outcome(self) -> FileOutcome:
+        if self.made:
+            clean = self.findings.ok and not self.failed and not self.unmapped
+            return FileOutcome.TRANSLATED if clean else FileOutcome.PARTIAL
+        if self.findings.ok and self.well_formed and (self.unmapped or self.no_mapping):
+            return FileOutcome.READ
+        return FileOutcome.REFUSED

@@ -24,17 +24,13 @@ from orderhub.formats.csv.tree import Row, RowGroup
 MAX_ROWS = 100_000
 
 
-#: Without a mapping nothing is known of the columns: the rows are read and checked, and make no message.
-UNKNOWN = CsvLayout(key=(), columns=())
-
-
 class CsvReader:
-    """Reads files of one layout; without one, checks that the rows fit their header and hands on no message."""
+    """Reads files of one layout."""
 
     format = "csv"
 
-    def __init__(self, layout: CsvLayout | None) -> None:
-        self.layout = layout if layout is not None else UNKNOWN
+    def __init__(self, layout: CsvLayout) -> None:
+        self.layout = layout
 
     def read(self, source: Source, *, name: str, findings: Findings | None = None) -> CsvSession:
         """Open a session; nothing is read before the iteration starts. A stream must be seekable."""
@@ -70,12 +66,14 @@ class CsvSession:
         self._rows = 0
 
     def __iter__(self) -> Iterator[MessageTree]:
-        if self.layout.key and self.layout.adjacent and isinstance(self.source, (Path, bytes)):
-            # looked through once before anything is handed on, so that no message of a refused file is ever usable
-            first = CsvSession(self.layout, self.source, name=self.name, findings=Findings(limit=1))
-            for _ in first._open():
-                pass
-            self.interchange.refused = first.interchange.refused
+        # looked through once before anything is handed on, so that no message of a refused file is ever usable
+        start = None if isinstance(self.source, (Path, bytes)) else self.source.tell()
+        first = CsvSession(self.layout, self.source, name=self.name, findings=Findings(limit=1))
+        for _ in first._open():
+            pass
+        self.interchange.refused = first.interchange.refused
+        if start is not None and not isinstance(self.source, (Path, bytes)):
+            self.source.seek(start)
         yield from self._open()
 
     def _open(self) -> Iterator[MessageTree]:
@@ -131,9 +129,6 @@ class CsvSession:
         lines = Lines(stream, encoding)
         try:
             header, delimiter = self._header(lines)
-            if not self.layout.key:
-                self._rows_only(lines, header, delimiter)
-                return
             groups = self._by_key(lines, header, delimiter)
             yield from groups if self.layout.adjacent else self._gathered(groups)
         finally:
@@ -190,14 +185,6 @@ class CsvSession:
         return self._refuse(
             error.code, error.what, error.todo, Place(file=self.name, line=error.line, offset=error.offset)
         )
-
-    def _rows_only(self, lines: Lines, header: Header, delimiter: str) -> None:
-        for _ in self._read_rows(lines, header, delimiter):
-            self.summary.findings.extend(self._pending)
-            self._pending.clear()
-        self.summary.findings.extend(self._pending)
-        if self.summary.findings.errors:
-            self.summary.well_formed = False
 
     def _by_key(
         self, lines: Lines, header: Header, delimiter: str
