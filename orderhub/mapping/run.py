@@ -138,6 +138,18 @@ class CompiledMapping:
                 value=unread.value[:200],
             )
 
+    def text(self, tree: MessageTree, field: str) -> str | None:
+        """What the source says for a field of the document itself (``number``), before any conversion: the first value
+        that the field's paths find. For showing which document it is that could not be built."""
+        slot = self._plan.slots.get(field)
+        if slot is None:
+            return None
+        for source in slot.sources:
+            values = values_of(source, tree.root)
+            if values:
+                return values[0]
+        return None
+
     def place(self, tree: MessageTree, field: str) -> Place | None:
         """See :meth:`Translated.places`."""
         run = Run(tree.root, tree.interchange, tree.reference)

@@ -285,7 +285,7 @@ class _Translation:
             document = _with_defaults(translated.document, agreement)
             if usable:
                 findings.extend(_severities(translated.findings, agreement))
-        number = document.number if document is not None else ""
+        number = document.number if document is not None else _number(mapping, tree)
         test = (
             tree.interchange.test or agreement.environment == "test" or bool(getattr(document, "test", False))
         )
@@ -347,6 +347,15 @@ class _Translation:
         if self.unmapped and not (self.bad or self.refused_envelopes) and not read.refused:
             return InterchangeState.READ
         return InterchangeState.REFUSED
+
+
+def _number(mapping: CompiledMapping, tree: MessageTree) -> str:
+    """The number of an order that could not be built, so that people find it."""
+    try:
+        return (mapping.text(tree, "number") or "")[:64]
+    except Exception:
+        log.debug("no number for message %s", tree.reference, exc_info=True)
+        return ""
 
 
 def _with_defaults(document: Document | None, agreement: Agreement) -> Document | None:

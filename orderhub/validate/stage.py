@@ -15,6 +15,7 @@ from orderhub.ledger.records import BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
 from orderhub.source import source_places
 from orderhub.stage import Flow, HubContext, ValidateResult
+from orderhub.validate.placing import place_findings
 from orderhub.validate.siblings import held, siblings
 from orderhub.validate.suite import CompiledSuite, compiled_suite, suite_path
 
@@ -108,28 +109,40 @@ def _with_places(
     ctx: HubContext, flow: Flow, claim: ClaimedBatch, findings: dict[int, list[Finding]]
 ) -> dict[int, list[Finding]]:
     """Findings with the place in the source of the value that they are about."""
-    rows = {row.id: row for row in claim.documents}
-    wanted: dict[int, dict[int, list[str]]] = {}
-    for number, found in findings.items():
-        row = rows[number]
-        fields = [finding.field for finding in found if finding.field is not None]
-        wanted.setdefault(row.interchange_id, {})[row.ordinal] = fields
-    places: dict[tuple[int, int], dict[str, Place]] = {}
-    for interchange_id, messages in wanted.items():
-        with transaction(ctx.ledger) as connection:
-            original = queries.interchange(connection, interchange_id)
-        if original is not None and original.archive_key is not None:
-            by_message = source_places(ctx, flow, original.archive_key, original.name, messages)
-            for ordinal, by_field in by_message.items():
-                places[interchange_id, ordinal] = by_field
-    placed: dict[int, list[Finding]] = {}
-    for number, found in findings.items():
-        here = places.get((rows[number].interchange_id, rows[number].ordinal), {})
-        placed[number] = [
-            msgspec.structs.replace(finding, place=here.get(finding.field or "", finding.place))
+    rows = [row for row in claim.documents if row.id in findings]
+    fields = {number: [f.field for f in found if f.field is not None] for number, found in findings.items()}
+    places = _places(ctx, flow, rows, fields)
+    return {
+        number: [
+            msgspec.structs.replace(finding, place=places[number].get(finding.field or "", finding.place))
             for finding in found
         ]
-    return placed
+        for number, found in findings.items()
+    }
+
+
+def _number_places(ctx: HubContext, flow: Flow, rows: Sequence[BatchDocument]) -> dict[int, dict[str, Place]]:
+    return _places(ctx, flow, rows, {row.id: ["number"] for row in rows})
+
+
+def _places(
+    ctx: HubContext, flow: Flow, rows: Sequence[BatchDocument], fields: dict[int, list[str]]
+) -> dict[int, dict[str, Place]]:
+    """Per document and field where it came from, looked up in the originals; each original is read once."""
+    found: dict[int, dict[str, Place]] = {row.id: {} for row in rows}
+    by_interchange: dict[int, list[BatchDocument]] = {}
+    for row in rows:
+        by_interchange.setdefault(row.interchange_id, []).append(row)
+    for interchange_id, members in by_interchange.items():
+        with transaction(ctx.ledger) as connection:
+            original = queries.interchange(connection, interchange_id)
+        if original is None or original.archive_key is None:
+            continue
+        wanted = {row.ordinal: fields[row.id] for row in members}
+        by_message = source_places(ctx, flow, original.archive_key, original.name, wanted)
+        for row in members:
+            found[row.id] = by_message.get(row.ordinal, {})
+    return found
 
 
 def _write(
@@ -156,6 +169,9 @@ def _write(
             accepted += len(verdict.accepted)
             duplicates += len(verdict.duplicates)
             conflicts += len(verdict.conflicts)
+            if verdict.conflicts:
+                taken = [row for row in rows if row.id in verdict.conflicts]
+                place_findings(connection, _number_places(ctx, flow, taken))
         documents.finish_batch(connection, claim)
     result = ValidateResult(
         batch=claim.id,
