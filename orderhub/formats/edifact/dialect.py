@@ -83,6 +83,9 @@ class EdifactScope:
         self.parent = parent
         self._nodes = nodes
         self._from_root = False
+        #: the qualifiers and the index that chose this group
+        self.tests: tuple[select.Test, ...] = ()
+        self.nth: int | None = None
 
     @property
     def description(self) -> str:
@@ -142,6 +145,8 @@ class EdifactScope:
         nodes = _group_nodes(position, through, tests, nth)
         inner = EdifactScope(self.message, position, scope, nodes)
         inner._from_root = path.from_root
+        inner.tests = tests
+        inner.nth = nth
 
         def where(node: GroupNode) -> Place:
             return node[3].place(node[2], path=text.strip())
@@ -366,7 +371,9 @@ class EdifactScope:
         many_segments = not self._occurs_once(position) and not tests and step.nth is None
         selected = composite_tests or nth is not None or last.nth is not None
         many = many_segments and not selected
-        many = many or (repeats and not selected) or (self._through(position) is not None and step.nth is None)
+        many = (
+            many or (repeats and not selected) or (self._through(position) is not None and step.nth is None)
+        )
         many = many or (len(candidates[0].flats) > 1 and last.nth is None)
         return (
             select.Selection(

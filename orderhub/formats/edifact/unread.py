@@ -1,97 +1,258 @@
-"""What of a message no path of a mapping reads."""
+"""What of a message no path of a mapping reads. Runs for every message, so it decides by tables made beforehand.
+
+A value counts as read when a path of the mapping selects it, whatever the path then gets. A qualifier counts as read
+with its segment (or composite), and so do 1131 and 3055, which say whose code a value is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhub.formats.dialect import Unread
 from orderhub.formats.edifact import select
-from orderhub.formats.edifact.grammar import Composite, Message, Segment
-from orderhub.formats.edifact.tree import GroupNode
+from orderhub.formats.edifact.grammar import Composite, Message, Position, Segment
+from orderhub.formats.edifact.tree import GroupNode, ParsedSegment
+
+if TYPE_CHECKING:
+    from orderhub.formats.edifact.dialect import EdifactScope
 
 #: Checked or used by the reader itself.
 SERVICE = frozenset({"UNH", "UNT", "UNS", "UGH", "UGT"})
-#: They say whose code a value is; with the value read, they count as read.
 CODE_LISTS = frozenset({"1131", "3055"})
+#: Their qualifier stands at the composite: ``LIN/C212[EN]/7140``, ``BGM/C002/1001``.
+UNQUALIFIED = frozenset({"LIN", "BGM"})
+MEMO = 1_000
+
+
+class _Claim(NamedTuple):
+    """What one path reads of a segment for which the tests hold."""
+
+    tests: tuple[select.Test, ...]
+    candidates: tuple[select.Candidate, ...]
+
+
+class _Plan:
+    """What is read of the segments at one position."""
+
+    __slots__ = (
+        "_claims",
+        "_code_lists",
+        "_composites",
+        "_definition",
+        "_key",
+        "_left",
+        "_names",
+        "_qualifiers",
+        "depending",
+    )
+
+    def __init__(self, definition: Segment) -> None:
+        self._definition = definition
+        self._composites = _composites(definition)
+        self._code_lists = frozenset(
+            flat for flat, _, _, what in definition.components() if what.number in CODE_LISTS
+        )
+        self._claims: list[_Claim] = []
+        #: paths whose reading depends on the group around the segment
+        self.depending: list[tuple[EdifactScope, select.Selection]] = []
+        self._qualifiers: tuple[int, ...] = ()
+        self._key: Callable[[ParsedSegment], Any] = _nothing
+        self._left: dict[Any, tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]] = {}
+        self._names: dict[tuple[int, str, str], tuple[str, int, int]] = {}
+
+    def claim(self, tests: tuple[select.Test, ...], candidates: tuple[select.Candidate, ...]) -> None:
+        self._claims.append(_Claim(tests, candidates))
+        used = {flat for test in tests for flat in test.flats}
+        used |= {flat for c in candidates for test in c.tests for flat in test.flats}
+        self._qualifiers = tuple(sorted({*self._qualifiers, *used}))
+        self._key = itemgetter(*self._qualifiers) if self._qualifiers else _nothing
+
+    def left(self, segment: ParsedSegment) -> tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]:
+        """The flat indexes that nobody reads of such a segment, and what gets their values."""
+        key = self._key(segment)
+        known = self._left.get(key)
+        if known is None:
+            if len(self._left) >= MEMO:
+                self._left.clear()
+            flats = self._work_out(segment)
+            known = self._left[key] = (flats, itemgetter(*flats, flats[0]) if flats else _nothing)
+        return known
+
+    def name(self, segment: ParsedSegment, flat: int) -> tuple[str, int, int]:
+        """The path that reads a value, as an author would write it; element and component."""
+        definition = self._definition
+        outer = (
+            ""
+            if segment[0] in UNQUALIFIED
+            else next((segment[q] for q in definition.qualifier if segment[q]), "")
+        )
+        inner = self.composite_of(flat)[1]
+        own = inner is not None and (inner not in definition.qualifier or segment[0] == "LIN")
+        mark = segment[inner] if own and inner is not None else ""
+        key = (flat, outer, mark)
+        known = self._names.get(key)
+        if known is None:
+            if len(self._names) >= MEMO:
+                self._names.clear()
+            known = self._names[key] = _name(definition, flat, outer, mark)
+        return known
+
+    def is_code_list(self, flat: int) -> bool:
+        return flat in self._code_lists
+
+    def composite_of(self, flat: int) -> tuple[range, int | None]:
+        """The flat indexes of the composite that a value stands in, and the one of its qualifier."""
+        return self._composites[flat]
+
+    def _work_out(self, segment: ParsedSegment) -> tuple[int, ...]:
+        read: set[int] = set()
+        for claim in self._claims:
+            if all(test.holds(segment) for test in claim.tests):
+                read.update(flat for test in claim.tests for flat in test.flats)
+                for candidate in claim.candidates:
+                    if all(test.holds(segment) for test in candidate.tests):
+                        read.update(candidate.flats)
+                        read.update(flat for test in candidate.tests for flat in test.flats)
+        return tuple(sorted(set(range(1, self._definition.size)) - with_helpers(self._definition, read)))
+
+
+def with_helpers(definition: Segment, read: set[int]) -> set[int]:
+    """What is read, with the qualifiers and code list names that go with it."""
+    if not read:
+        return read
+    helped = read | set(definition.qualifier)
+    for index, part in enumerate(definition.parts):
+        if isinstance(part, Composite):
+            start = definition.starts[index]
+            if any(start <= flat < start + len(part.components) for flat in read):
+                helped |= {start + i for i, c in enumerate(part.components) if c.number in CODE_LISTS}
+                if part.qualifier is not None:
+                    helped.add(start + part.qualifier)
+    return helped
 
 
 def unread(
-    message: Message, paths: Sequence[Any], groups: Sequence[Any]
+    message: Message,
+    paths: Iterable[tuple[EdifactScope, select.Selection]],
+    groups: Iterable[tuple[EdifactScope, tuple[select.Test, ...]]],
 ) -> Callable[[GroupNode], list[Unread]]:
-    """:param paths: scope and selection of each resolved path. :param groups: scope and tests of each group."""
-    outlines = {tag: _outline(segment) for tag, segment in message.segments.items()}
+    """:param paths: scope and selection of each path. :param groups: scope and qualifiers of each group."""
+    plans = {
+        position.number: _Plan(message.segments[position.tag])
+        for position in message.positions[1:]
+        if position.group is None and position.tag not in SERVICE
+    }
+    for scope, selection in paths:
+        plan = plans.get(selection.position)
+        if plan is None:
+            continue
+        tests, depends = _context(scope, message.positions[selection.position])
+        if depends:
+            plan.depending.append((scope, selection))
+        else:
+            plan.claim((*tests, *selection.tests), selection.candidates)
+    for scope, tests in groups:
+        trigger = scope.position.parts[0] if scope.position.group else scope.position
+        plan = plans.get(trigger.number)
+        if plan is not None and tests:
+            plan.claim(tests, ())
+    repeating = message.repeating.number if message.repeating else -1
 
     def find(root: GroupNode) -> list[Unread]:
-        read: dict[int, set[int]] = {}
-        for scope, selection in paths:
-            for node in scope.instances(root):
-                for owner, at, flat in select.visit(selection, node):
-                    read.setdefault(owner[2] + at, set()).add(flat)
-        for inner, tests in groups:
-            for node in inner.instances(root) if tests else ():
-                named = read.setdefault(node[2], set())
-                named.update(flat for test in tests for flat in test.flats)
-        return _collect(message, outlines, root, read)
+        found: list[Unread] = []
+        for node in (root, *root[0].get(repeating, ())):
+            segments = node[1]
+            for number, places in node[0].items():
+                plan = plans.get(number)
+                if plan is None:
+                    continue
+                left = plan.left
+                for at in places:
+                    segment = segments[at]
+                    if any(left(segment)[1](segment)):
+                        _list(message, plan, root, node, at, found)
+        return found
 
     return find
 
 
-_Outline = list[tuple[int, str, int, int, tuple[int, ...]]]
+def _context(scope: EdifactScope, position: Position) -> tuple[tuple[select.Test, ...], bool]:
+    """The qualifiers of the groups around a path: those that test the path's own segment, and whether there are others,
+    which only the group can tell."""
+    own: tuple[select.Test, ...] = ()
+    here: EdifactScope | None = scope
+    while here is not None:
+        tests = here.tests
+        if tests or here.nth is not None:
+            trigger = here.position.parts[0] if here.position.group else here.position
+            if trigger is not position or here.nth is not None:
+                return (), True
+            own = (*own, *tests)
+        here = here.parent
+    return own, False
 
 
-def _outline(segment: Segment) -> _Outline:
-    """For each flat index: path below the segment, element, component, the flat indexes of its composite."""
-    rows: _Outline = []
-    for index, part in enumerate(segment.parts):
-        start = segment.starts[index]
+def _list(
+    message: Message, plan: _Plan, root: GroupNode, node: GroupNode, at: int, found: list[Unread]
+) -> None:
+    """Name what is left of one segment."""
+    segment = node[1][at]
+    definition = message.segments[segment[0]]
+    values = [flat for flat in plan.left(segment)[0] if segment[flat]]
+    if plan.depending:
+        read = {
+            flat
+            for scope, selection in plan.depending
+            for inner in scope.instances(root)
+            for owner, place, flat in select.visit(selection, inner)
+            if owner[2] + place == node[2] + at
+        }
+        helped = with_helpers(definition, read)
+        values = [flat for flat in values if flat not in helped]
+    # a qualifier or code list is not worth a word of its own while what it belongs to is read or listed
+    told = [flat for flat in values if not _helper(plan, definition, segment, flat)]
+    source = node[3]
+    for flat in told:
+        path, element, component = plan.name(segment, flat)
+        found.append(
+            Unread(path, segment[0], segment[flat], partial(source.place, node[2] + at, element, component))
+        )
+
+
+def _helper(plan: _Plan, definition: Segment, segment: ParsedSegment, flat: int) -> bool:
+    """Whether this only says what kind of thing another value of the segment or composite is."""
+    mates, qualifier = plan.composite_of(flat)
+    if flat == qualifier or plan.is_code_list(flat):
+        return any(segment[mate] for mate in mates if mate not in (flat, qualifier))
+    return flat in definition.qualifier and any(
+        segment[other] for other in range(1, definition.size) if other != flat
+    )
+
+
+def _nothing(segment: ParsedSegment) -> tuple[str, ...]:
+    return ()
+
+
+def _composites(definition: Segment) -> list[tuple[range, int | None]]:
+    found: list[tuple[range, int | None]] = [(range(0), None)] * definition.size
+    for index, part in enumerate(definition.parts):
         if isinstance(part, Composite):
-            mates = tuple(range(start, start + len(part.components)))
-            for inner, component in enumerate(part.components):
-                rows.append((start + inner, f"{part.number}/{component.number}", index + 1, inner + 1, mates))
-        else:
-            rows.append((start, part.number, index + 1, 0, ()))
-    return rows
-
-
-def _collect(
-    message: Message, outlines: dict[str, _Outline], root: GroupNode, read: dict[int, set[int]]
-) -> list[Unread]:
-    found: list[Unread] = []
-    source = root[3]
-    for at, segment in enumerate(root[1]):
-        tag = segment[0]
-        definition = message.segments.get(tag)
-        if tag in SERVICE or definition is None:
-            continue
-        known = read.get(at)
-        qualifier = next((segment[flat] for flat in definition.qualifier if segment[flat]), "")
-        prefix = f"{tag}[{qualifier}]" if qualifier else tag
-        for flat, path, element, component, mates in outlines[tag]:
-            value = segment[flat]
-            if not value or (known is not None and flat in known):
-                continue
-            number = path[-4:]
-            if flat in definition.qualifier and (
-                known is not None or any(segment[f] for f, *_ in outlines[tag] if f != flat)
-            ):
-                continue
-            if number in CODE_LISTS and known is not None and any(mate in known for mate in mates):
-                continue
-            if known is not None and _names_composite(definition, flat, known):
-                continue
-            found.append(
-                Unread(f"{prefix}/{path}", tag, value, partial(source.place, at, element, component))
-            )
+            start = definition.starts[index]
+            mates = range(start, start + len(part.components))
+            for flat in mates:
+                found[flat] = (mates, None if part.qualifier is None else start + part.qualifier)
     return found
 
 
-def _names_composite(definition: Segment, flat: int, known: set[int]) -> bool:
-    """Whether this is the qualifier of a composite that something was read of."""
-    for index, part in enumerate(definition.parts):
-        if isinstance(part, Composite) and part.qualifier is not None:
-            start = definition.starts[index]
-            if flat == start + part.qualifier:
-                return any(start <= other < start + len(part.components) for other in known)
-    return False
+def _name(definition: Segment, flat: int, outer: str, mark: str) -> tuple[str, int, int]:
+    prefix = f"{definition.tag}[{outer}]" if outer else definition.tag
+    index = max(i for i, start in enumerate(definition.starts) if start <= flat)
+    part = definition.parts[index]
+    if not isinstance(part, Composite):
+        return f"{prefix}/{part.number}", index + 1, 0
+    inner = flat - definition.starts[index]
+    qualified = f"{part.number}[{mark}]" if mark else part.number
+    return f"{prefix}/{qualified}/{part.components[inner].number}", index + 1, inner + 1
