@@ -74,7 +74,7 @@ def _uv(folder: Path, lock: Path) -> str | None:
     for candidate in (folder / "bin" / "uv", Path(sys.executable).with_name("uv")):
         if candidate.exists():
             return str(candidate)
-    block = re.search(r"^uv==.*(?:\\\n.*)*", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    block = re.search(r"^uv==(?:.*\\\n)*.*", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if block is None:
         return None
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
@@ -84,7 +84,10 @@ def _uv(folder: Path, lock: Path) -> str | None:
         done = subprocess.run(
             [*command, "--require-hashes", "-r", only_uv.name], check=False, capture_output=True, text=True
         )
-    return str(folder / "bin" / "uv") if done.returncode == 0 else None
+    if done.returncode != 0:
+        sys.stderr.write(f"uv could not be installed, pip does the work:\n{done.stderr[-500:]}\n")
+        return None
+    return str(folder / "bin" / "uv")
 
 
 def uv_environment(folder: Path) -> dict[str, str]:

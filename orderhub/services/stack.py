@@ -311,7 +311,7 @@ class Stack:
                 "api-server",
                 lambda: not airflow_parts.unhealthy(f"http://127.0.0.1:{self._ports.airflow}"),
                 "Airflow",
-                pause=0.3,
+                pause=0.5,
             )
 
     def _install_erp(self) -> None:

@@ -98,7 +98,7 @@ def _stay(stack: Stack, console: Console) -> None:
     parent = os.getppid()
     told: set[str] = set()
     while True:
-        time.sleep(1)
+        time.sleep(2)
         for name in stack.check_programs():
             if name not in told:
                 told.add(name)
