@@ -140,7 +140,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class LoadItem(msgspec.Struct, frozen=True, kw_only=True):
     """One document to load. ``key`` is the idempotency key, the same on every attempt. ``identity`` is the same for
     all revisions and versions of one business document. ``source`` is the ledger id of the document; ``load`` the id
-    of the load attempt; ``company`` whose it is."""
+    of the load attempt; ``company`` whose it is. ``content_hash`` is that of the canonical bytes where it is known
+    already (``orderhub.documents.content_hash``)."""
 
     key: str
     identity: str
@@ -149,6 +150,7 @@ class LoadItem(msgspec.Struct, frozen=True, kw_only=True):
     source: int
     load: int
     test: bool = False
+    content_hash: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

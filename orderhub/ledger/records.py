@@ -218,6 +218,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     company: str
     environment: Environment
     canonical: bytes
+    content_hash: str
     attempts: int
     unclear: bool
 
@@ -231,6 +232,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             source=self.document_id,
             load=self.id,
             test=self.environment is Environment.TEST,
+            content_hash=self.content_hash,
         )
 
 
