@@ -1,0 +1,198 @@
+"""Flows in the real Airflow: listed, run, woken by a file, refused when broken, picked up when new."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from orderhub.formats.generate import generate_files
+from orderhub.services.airflow_parts import access_token
+from orderhub.services.stack import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+STEPS = {"pull", "translate", "validate", "load_warehouse", "load_tryton", "acknowledge"}
+NEW_FLOW = """\
+flow: {name}
+owner: procurement
+trigger: {{arrival: true, timezone: Europe/Berlin}}
+pull: {{connector: folder, settings: {{path: {name}, stable_seconds: 0.1}}}}
+load: [{{connector: warehouse}}]
+"""
+
+
+class Airflow:
+    """Airflow's public API as the hub's own user."""
+
+    def __init__(self, stack: Stack) -> None:
+        token = access_token(stack.endpoints)
+        self.client = httpx.Client(
+            base_url=stack.endpoints.airflow_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+            trust_env=False,
+        )
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        answer = self.client.get(f"/api/v2{path}", params=query)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        found = self.get(f"/dags/{flow}/dagRuns", order_by="-run_after", limit=100)["dag_runs"]
+        return list(found)
+
+    def start(self, flow: str) -> str:
+        answer = self.client.post(f"/api/v2/dags/{flow}/dagRuns", json={"logical_date": None})
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def ended(self, flow: str, run: str, seconds: float = 90) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+
+        def over() -> bool:
+            found[:] = [self.get(f"/dags/{flow}/dagRuns/{run}")]
+            return found[0]["state"] in ("success", "failed")
+
+        until(over, f"the end of {run}", seconds)
+        return found[0]
+
+    def tasks(self, flow: str, run: str) -> list[dict[str, Any]]:
+        return list(self.get(f"/dags/{flow}/dagRuns/{run}/taskInstances")["task_instances"])
+
+    def flows(self) -> set[str]:
+        return {dag["dag_id"] for dag in self.get("/dags", tags="orderhub", limit=100)["dags"]}
+
+    def errors(self) -> list[dict[str, Any]]:
+        return list(self.get("/importErrors")["import_errors"])
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def airflow(stack: Stack) -> Iterator[Airflow]:
+    api = Airflow(stack)
+    until(lambda: {"edifact_orders", "csv_orders"} <= api.flows(), "the sample flows", 120)
+    yield api
+    api.client.close()
+
+
+@pytest.fixture
+def flows_folder(stack: Stack) -> Path:
+    return stack.settings.path("flows_folder")
+
+
+def test_every_flow_file_is_a_dag_and_none_is_broken(airflow: Airflow, flows_folder: Path) -> None:
+    assert airflow.flows() == {path.stem for path in flows_folder.glob("*.yaml")}
+    assert airflow.errors() == []
+    dag = airflow.get("/dags/edifact_orders/details")
+    assert dag["owners"] == ["procurement"]
+    assert "edifact_orders_d96a__purchase_order" in dag["doc_md"]
+    assert {task["task_id"] for task in airflow.get("/dags/edifact_orders/tasks")["tasks"]} == STEPS
+
+
+def test_a_run_without_anything_to_do_is_green_and_still_acknowledges(airflow: Airflow, stack: Stack) -> None:
+    (stack.settings.path("flows_folder") / "idle.yaml").write_text(
+        NEW_FLOW.format(name="idle"), encoding="utf-8"
+    )
+    until(lambda: "idle" in airflow.flows(), "the new flow, without a restart", 60)
+    run = airflow.start("idle")
+    assert airflow.ended("idle", run)["state"] == "success"
+    states = {task["task_id"]: task["state"] for task in airflow.tasks("idle", run)}
+    assert states == {
+        "pull": "success",
+        "translate": "success",
+        "validate": "skipped",
+        "load_warehouse": "skipped",
+        "acknowledge": "success",
+    }
+
+
+def test_a_file_that_arrives_runs_the_flow_into_the_ledger(airflow: Airflow, stack: Stack) -> None:
+    number = f"AF{time.time_ns()}"
+    before = dt.datetime.now(dt.UTC)
+    inbox = stack.endpoints.inbox_folder / "edifact_orders"
+    until(inbox.is_dir, "the watched folder")
+    (inbox / ".tmp").write_bytes(order(number))
+    (inbox / ".tmp").rename(inbox / f"{number}.edi")
+
+    def state() -> str | None:
+        with psycopg.connect(stack.endpoints.database_url) as connection:
+            row = connection.execute(
+                "SELECT state FROM ledger.document WHERE number = %s", (number,)
+            ).fetchone()
+        return row[0] if row else None
+
+    until(lambda: state() == "loaded", "the loaded document", 60)
+    run = next(
+        run
+        for run in airflow.runs("edifact_orders")
+        if run["dag_run_id"].startswith("arrival__") and dt.datetime.fromisoformat(run["run_after"]) >= before
+    )
+    assert airflow.ended("edifact_orders", run["dag_run_id"])["state"] == "success"
+    tasks = airflow.tasks("edifact_orders", run["dag_run_id"])
+    assert {task["task_id"] for task in tasks} == STEPS
+    assert {task["state"] for task in tasks} == {"success"}
+    with psycopg.connect(stack.endpoints.database_url) as connection:
+        row = connection.execute(
+            "SELECT finished_at IS NOT NULL FROM ledger.run WHERE external = %s", (run["dag_run_id"],)
+        ).fetchone()
+    assert row == (True,)
+
+
+def test_a_broken_flow_file_is_shown_with_its_line_and_the_others_run_on(
+    airflow: Airflow, flows_folder: Path
+) -> None:
+    broken = flows_folder / "broken.yaml"
+    broken.write_text(
+        NEW_FLOW.format(name="broken").replace("arrival: true", "arrival: perhaps"), encoding="utf-8"
+    )
+    try:
+        until(airflow.errors, "the import error", 60)
+        (error,) = airflow.errors()
+        assert "broken.yaml" in error["stack_trace"]
+        assert "line 3" in error["stack_trace"]
+        run = airflow.start("csv_orders")
+        assert airflow.ended("csv_orders", run)["state"] == "success"
+        assert {"edifact_orders", "csv_orders"} <= airflow.flows()
+    finally:
+        broken.unlink()
+    until(lambda: not airflow.errors(), "the end of the error", 60)
+
+
+def test_pages_and_schema_refuse_whoever_is_not_signed_in(airflow: Airflow, stack: Stack) -> None:
+    with httpx.Client(base_url=stack.endpoints.airflow_url, trust_env=False) as nobody:
+        for path in ("documents", "openapi.json", "static/app.css", "api/documents", "nothing"):
+            assert nobody.get(f"/orderhub/{path}").status_code == 401, path
+            forged = nobody.get(f"/orderhub/{path}", headers={"Authorization": "Bearer e30.e30.e30"})
+            assert forged.status_code == 401, path
+    assert airflow.client.get("/orderhub/documents").status_code == 200
+    assert airflow.client.get("/orderhub/openapi.json").status_code == 200
+    views = {
+        (view["destination"], view["href"])
+        for plugin in airflow.get("/plugins")["plugins"]
+        for view in plugin["external_views"]
+    }
+    assert ("nav", "/orderhub/documents") in views
+    assert ("dag_run", "/orderhub/documents?flow={DAG_ID}&run={RUN_ID}") in views
+    assert airflow.get("/plugins/importErrors")["import_errors"] == []
+
+
+def order(number: str) -> bytes:
+    """A small order of the sample partner, as ``orderhub generate`` writes it."""
+    (file,) = generate_files("edifact", orders=1, lines=2, seed=1)
+    name, data = file
+    return data.replace(name.removesuffix(".edi").encode(), number.encode())
