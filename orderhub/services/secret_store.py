@@ -44,6 +44,8 @@ def _generate() -> Secrets:
         else secrets.token_urlsafe(24)
         for f in fields(Secrets)
     }
+    # Airflow signs with SHA-512, whose key is to have 64 bytes at least (RFC 7518, 3.2)
+    made["jwt_secret"] = secrets.token_urlsafe(64)
     # people type this one
     made["airflow_password"] = secrets.token_hex(8)
     return Secrets(**made)
