@@ -16,13 +16,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.requests import Request
+from web_seeding import Seeded, seed
 
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
 from orderhub.security.keys import KeyRing
 from orderhub.web.app import create_app
 from orderhub.web.ports import User, WebSettings
-from web_seeding import Seeded, seed
 
 SESSION = "orderhub_test_session"
 USERS = {

@@ -90,7 +90,7 @@ def message(
 def interchange(messages: Sequence[str], control: str) -> bytes:
     """Messages in an envelope."""
     head = f"UNA:+.? '\nUNB+UNOC:3+4012345000009:14+4098765000010:14+261120:1015+{control}'"
-    return "\n".join([head, *messages, f"UNZ+{len(messages)}+{control}'", ""]).encode("iso8859-1")
+    return "\n".join([head, *messages, f"UNZ+{len(messages)}+{control}'", ""]).encode("iso8859-1", "replace")
 
 
 def negative_quantity(data: bytes) -> Finding:
