@@ -63,6 +63,13 @@ def documents(
         asked = words.query(search.q)
         conditions.append("false" if asked is None else "d.search @@ CAST(:words AS tsquery)")
         values["words"] = asked
+    if search.run:
+        # whatever a run did to a document is a transition of it
+        conditions.append(
+            "EXISTS (SELECT 1 FROM ledger.transition AS t JOIN ledger.run AS r ON r.id = t.run "
+            "WHERE t.document_id = d.id AND r.external = :run)"
+        )
+        values["run"] = search.run
     if interchange_id is not None:
         conditions.append("d.interchange_id = :interchange_id")
         values["interchange_id"] = interchange_id

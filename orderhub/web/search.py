@@ -28,13 +28,15 @@ MAX_VALUES = 50
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Filters, order and place of a list. Times are dates of UTC days; ``after`` and ``before`` are cursors."""
+    """Filters, order and place of a list. Times are dates of UTC days; ``after`` and ``before`` are cursors. ``run`` is the
+    scheduler's own name of a run, which its pages link with."""
 
     q: str = ""
     state: tuple[str, ...] = ()
     flow: tuple[str, ...] = ()
     partner: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
+    run: str = ""
     range: str = ""
     since: dt.date | None = None
     until: dt.date | None = None
@@ -56,6 +58,7 @@ class Search:
             flow=many("flow"),
             partner=many("partner"),
             type=many("type"),
+            run=query.get("run", "").replace("\0", "")[:MAX_TEXT],
             range=chosen if chosen in RANGES else "",
             since=_date(query.get("since", "")),
             until=_date(query.get("until", "")),
@@ -73,6 +76,7 @@ class Search:
             or self.flow
             or self.partner
             or self.type
+            or self.run
             or self.range
             or self.since
             or self.until
