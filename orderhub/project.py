@@ -37,6 +37,6 @@ def _from_files(project: Path) -> str | None:
                 return value.strip().strip("'\"")
     toml = project / "orderhub.toml"
     if toml.is_file():
-        value = tomllib.loads(toml.read_text(encoding="utf-8")).get("mappings_folder")
-        return value if isinstance(value, str) else None
+        named = tomllib.loads(toml.read_text(encoding="utf-8")).get("mappings_folder")
+        return named if isinstance(named, str) else None
     return None

@@ -54,15 +54,25 @@ def check(
     json_output: Json = False,
 ) -> None:
     """Cross-check every file that a flow names: agreement, mapping, suite, connectors. Exit code 1 on an error."""
+    from orderhub.connector_registry import ConnectorRegistry
     from orderhub.findings import Severity
     from orderhub.flows.check import check_flow
+    from orderhub.mapping.registry import MappingRegistry
+    from orderhub.partners.registry import PartnerRegistry
     from orderhub.services.settings import get_settings
 
+    settings = get_settings()
+    partners = PartnerRegistry(settings.path("partners_folder"))
+    mappings = MappingRegistry(settings.path("mappings_folder"))
+    connectors = ConnectorRegistry(settings.path("connectors_folder"))
+    suites = settings.path("schemas_folder") / "expectations"
     registry = hub.flows()
     findings = [] if names else [error.as_finding() for error in registry.problems()]
     checked = names or registry.names()
     for name in checked:
-        findings += check_flow(registry.get(name), get_settings())
+        findings += check_flow(
+            registry.get(name), partners=partners, mappings=mappings, suites=suites, connectors=connectors
+        )
     failed = any(finding.severity is Severity.ERROR for finding in findings)
     if json_output:
         print_json({"flows": checked, "ok": not failed, "findings": finding_rows(findings)})
