@@ -62,7 +62,9 @@ def console(*, stderr: bool = False) -> Console:
     """A rich console on standard output (or error); without colour where the stream is no terminal."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    out = Console(stderr=stderr, highlight=False)
+    # a pipe has no width: tables are not squeezed into the 80 columns that rich would assume
+    return out if out.is_terminal else Console(stderr=stderr, highlight=False, width=180)
 
 
 def print_table(
