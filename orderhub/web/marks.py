@@ -50,16 +50,19 @@ def cut(text: str, marks: Sequence[Mark]) -> list[Piece]:
 
 
 def visible(text: str) -> str:
-    """Control characters as their pictures (U+2400 block), and bidirectional overrides as escapes, one to one.
-
-    Partner text must not be able to reorder what an operator reads on the page.
-    """
+    """Control characters as their pictures (U+2400 block), the rest as :func:`in_order`; one character stays one."""
     return text.translate(_VISIBLE)
+
+
+def in_order(text: str) -> str:
+    """Bidirectional controls replaced: a partner's text must not reorder what an operator reads on the page."""
+    return text.translate(_BIDIRECTIONAL)
 
 
 _VISIBLE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20) if code != 0x09}
 _VISIBLE[0x7F] = "␡"
 _VISIBLE.update(dict.fromkeys(range(0x80, 0xA0), "�"))
-_VISIBLE.update(
-    dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029], "�")
+_BIDIRECTIONAL: dict[int, str] = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029], "�"
 )
+_VISIBLE.update(_BIDIRECTIONAL)

@@ -47,13 +47,13 @@ class Search:
     @classmethod
     def parse(cls, query: QueryParams) -> Search:
         def many(name: str) -> tuple[str, ...]:
-            values = [value[:MAX_TEXT] for value in query.getlist(name) if value]
-            return tuple(dict.fromkeys(values))[:MAX_VALUES]
+            values = [_usable(value) for value in query.getlist(name)]
+            return tuple(dict.fromkeys(value for value in values if value))[:MAX_VALUES]
 
         sort = query.get("sort", "")
         chosen = query.get("range", "")
         return cls(
-            q=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
+            q=_usable(query.get("q", "")).strip(),
             state=many("state"),
             flow=many("flow"),
             partner=many("partner"),
@@ -118,6 +118,11 @@ class Search:
 
     def chosen(self) -> Mapping[str, tuple[str, ...]]:
         return {"state": self.state, "flow": self.flow, "partner": self.partner, "type": self.type}
+
+
+def _usable(text: str) -> str:
+    """Text that can be asked of the database: no NUL, no half of a surrogate pair, not endless."""
+    return text[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _date(text: str) -> dt.date | None:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orderhub.web import i18n, words
+from orderhub.web.marks import in_order
 
 FOLDER = Path(__file__).parent
 _ICONS: dict[str, str] = json.loads((FOLDER / "icons.json").read_text(encoding="utf-8"))
@@ -56,6 +57,11 @@ def time(when: dt.datetime | None, language: i18n.Language) -> Markup:
     )
 
 
+def _finalize(value: Any) -> Any:
+    """Every value that a template prints, before it is escaped; markup of our own stays as it is."""
+    return in_order(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def environment(language: i18n.Language) -> Environment:
     """The environment of a language; templates are read once a process."""
@@ -66,6 +72,7 @@ def environment(language: i18n.Language) -> Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_finalize,
     )
     catalog = i18n.catalog(language)
     env.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
