@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import (
+    BulkReader,
     DeclarationError,
     NumberFormat,
     PathError,
@@ -16,6 +17,7 @@ from orderhub.formats.dialect import (
     Unread,
 )
 from orderhub.formats.edifact import paths, select
+from orderhub.formats.edifact.bulk import bulk_reader
 from orderhub.formats.edifact.grammar import (
     GRAMMAR_FOLDER,
     Composite,
@@ -161,6 +163,12 @@ class EdifactScope:
             from_root=path.from_root,
             internal=(inner, tests),
         )
+
+    def reader(self, paths: Sequence[ResolvedPath]) -> BulkReader | None:
+        """All at one go; not for the message itself, whose index is a new one each time."""
+        if self.parent is None:
+            return None
+        return bulk_reader(paths, [path.internal[1] for path in paths])
 
     def unread(
         self, paths: Iterable[ResolvedPath], groups: Iterable[ResolvedGroup]

@@ -113,8 +113,8 @@ class EdifactSession:
                 elif tag in (b"UNB", b"UNG", b"UNE", b"UNZ", b"UNH", b"UNT"):
                     if not self._service(scanner, tag.decode("ascii")):
                         break
-                elif not self._garbage(scanner):
-                    break
+                else:
+                    self._garbage(scanner)
             self._finish(scanner)
         if summary.findings.errors:
             summary.well_formed = False
@@ -267,7 +267,7 @@ class EdifactSession:
             "Ask the sender for the whole interchange.",
             source.place(0),
         )
-        scanner.discard_to(b"UNB")
+        scanner.discard(inside=False)
 
     def _unb(self, source: MessageSource, text: str, cut: Cut) -> None:
         elements = [e.split(self._delimiters.component) for e in text.split(self._delimiters.element)]
@@ -362,29 +362,12 @@ class EdifactSession:
         )
         self._open = None
 
-    def _garbage(self, scanner: Scanner) -> bool:
+    def _garbage(self, scanner: Scanner) -> None:
         """Something that is no service segment, between messages or interchanges."""
-        cut = scanner.segment(self._policy.segment_limit)
-        source = self._source_of(cut)
         info = self._open.info if self._open else None
-        size = len(cut.raw)
-        if info is None:
-            size += scanner.discard_to(b"UNB")
-            where = "before, between or after the interchanges"
-        elif cut.whole:
-            while True:
-                scanner.skip_blank()
-                head = scanner.head(3)
-                if not head or head in (b"UNA", b"UNB", b"UNG", b"UNE", b"UNZ", b"UNH", b"UNT"):
-                    break
-                more = scanner.segment(self._policy.segment_limit)
-                size += len(more.raw)
-                if not more.whole:
-                    size += scanner.discard_to(b"UNZ")
-            where = "between messages"
-        else:
-            size += scanner.discard_to(b"UNZ")
-            where = "between messages"
+        cut, size = scanner.discard(inside=info is not None)
+        source = self._source_of(cut)
+        where = "outside the interchanges" if info is None else "between messages"
         place = source.place(0)
         self._say(
             "EDIFACT_GARBAGE",
@@ -399,7 +382,6 @@ class EdifactSession:
             ),
             info=info,
         )
-        return True
 
     # ------------------------------------------------------------------ messages
 
@@ -416,7 +398,7 @@ class EdifactSession:
                 Place(file=self._name, offset=cut.offset, line=cut.line, segment="UNH"),
                 info=current.info,
             )
-            scanner.discard_to(b"UNZ" + self._delimiters.element.encode("ascii"))
+            scanner.discard(inside=True)
         if self._skim:
             return None
         tree = self._reader.read(

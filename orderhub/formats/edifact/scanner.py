@@ -15,6 +15,12 @@ from orderhub.formats.edifact.syntax import BETWEEN_SEGMENTS, STANDARD, Delimite
 
 CHUNK = 256 * 1024
 
+#: How much of a run of garbage is shown, and how much of a chunk is searched again with the next one.
+EXCERPT_BYTES = 1024
+OVERLAP = 16
+
+_START = re.compile(rb"UN[AB][^A-Za-z0-9]")
+
 
 class Cut(NamedTuple):
     """A piece of the stream: bytes (with terminator, when there is one), where it starts, and whether it is whole."""
@@ -31,6 +37,15 @@ def _boundary(element: str, terminator: str) -> re.Pattern[bytes]:
     """A service segment that can follow a message or stand instead of its trailer."""
     plus, end = re.escape(element.encode("ascii")), re.escape(terminator.encode("ascii"))
     return re.compile(end + rb"[ \t\r\n\x00\x1a]*(UN[HTZEBG]" + plus + rb"|UNA[^A-Za-z0-9])")
+
+
+@lru_cache(maxsize=64)
+def _service(element: str, terminator: str) -> re.Pattern[bytes]:
+    """A service segment at the beginning of a line or after a terminator."""
+    plus, end = re.escape(element.encode("ascii")), re.escape(terminator.encode("ascii"))
+    return re.compile(
+        rb"(?<=[\r\n" + end + rb"])UN[HTZEBG]" + plus + rb"|(?<=[\r\n" + end + rb"])UNA[^A-Za-z0-9]"
+    )
 
 
 class Scanner:
@@ -179,19 +194,28 @@ class Scanner:
             if len(self._buffer) - self._position > limit or not self._fill():
                 return self._take(len(self._buffer), False)
 
-    def discard_to(self, marker: bytes) -> int:
-        """Drop everything before a marker or the end of the file; the number of bytes dropped."""
+    def discard(self, *, inside: bool) -> tuple[Cut, int]:
+        """Drop everything before the next service segment or the end of the file.
+
+        :param inside: within an interchange, where any service segment is looked for; outside only UNA and UNB count.
+        :returns: the beginning of what was dropped, and how many bytes it was.
+        """
+        if inside:
+            pattern = _service(self.delimiters.element, self.delimiters.terminator)
+        else:
+            pattern = _START
         dropped = 0
+        first: Cut | None = None
         while True:
-            at = self._buffer.find(marker, self._position)
-            if at >= 0:
-                dropped += at - self._position
-                self._take(at, True)
-                return dropped
-            keep = max(self._position, len(self._buffer) - len(marker) + 1)
-            dropped += keep - self._position
-            self._take(keep, True)
+            # never at the position itself: that has been looked at already
+            found = pattern.search(self._buffer, self._position + (0 if dropped else 1))
+            end = found.start() if found else max(self._position, len(self._buffer) - OVERLAP)
+            dropped += end - self._position
+            cut = self._take(end, True)
+            first = first or cut._replace(raw=cut.raw[:EXCERPT_BYTES])
+            if found is not None:
+                return first, dropped
             if not self._fill():
                 dropped += len(self._buffer) - self._position
-                self._take(len(self._buffer), True)
-                return dropped
+                cut = self._take(len(self._buffer), True)
+                return (first if first.raw else cut), dropped

@@ -64,7 +64,9 @@ def advance(
         index, count = state[depth]
         parts = groups[depth].parts
         part = parts[index]
-        if part.tag == tag and (count < part.maximum or over):
+        # a trigger too many is a group too many
+        trigger = index == 0 and depth == len(state) - 1 and depth > 0
+        if part.tag == tag and (count < part.maximum or (over and not trigger)):
             grown = count + 1 if exact or part.maximum < COUNTED_BELOW else 1
             return _enter(state, depth, index, grown, part), part.group is not None
         if count == 0 and part.mandatory and not skip:

@@ -1,0 +1,166 @@
+"""The fast way says yes only where the reference finds nothing, and then both build the same tree."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from edifact_samples import HEAD, LINE, RICH, TAIL, message, read, wrap
+
+from orderhub.formats.edifact.check import Collector, check_characters, check_message, split_exactly
+from orderhub.formats.edifact.fast import FastReader
+from orderhub.formats.edifact.grammar import directory, releases
+from orderhub.formats.edifact.messages import Trailer
+from orderhub.formats.edifact.problems import DEFAULT_POLICY
+from orderhub.formats.edifact.source import MessageSource
+from orderhub.formats.edifact.syntax import STANDARD, Delimiters
+from orderhub.formats.edifact.tree import GroupNode
+
+SAMPLES = [RICH, message(*HEAD, *LINE, *TAIL), message(*HEAD, *(LINE * 3), "UNS+S", "CNT+2:3")]
+CHARS = "ABZaz019+:'?.,- \n\rüÄ%"
+TAGS = [
+    "LIN",
+    "QTY",
+    "DTM",
+    "NAD",
+    "RFF",
+    "PRI",
+    "UNS",
+    "CNT",
+    "MOA",
+    "FTX",
+    "ALC",
+    "SCC",
+    "XYZ",
+    "UNT",
+    "UNH",
+    "LOC",
+]
+
+
+def source_of(text: str, delimiters: Delimiters = STANDARD) -> MessageSource:
+    return MessageSource(
+        text.encode("iso8859-1"),
+        offset=0,
+        line=1,
+        line_start=0,
+        file="x",
+        interchange="1",
+        reference="1",
+        delimiters=delimiters,
+        encoding="iso8859-1",
+    )
+
+
+def reference(source: MessageSource) -> tuple[GroupNode, list[str]]:
+    collector = Collector(source, DEFAULT_POLICY)
+    segments = split_exactly(source)
+    check_characters(source, "UNOC", collector)
+    grammar = directory("D.96A").message("ORDERS")
+    node = check_message(grammar, source, segments, collector, guide=False)
+    header, trailer = node[1][0], [*node[1][-1], "", ""]
+    check = Trailer("UNT", "UNH", len(segments), header[1], "segments")
+    found = [finding.code for finding in collector.findings.kept]
+    return node, found + [code for code, *_ in check.check(trailer[1], trailer[2])]
+
+
+def plain(node: GroupNode) -> object:
+    """A node without what cannot be compared."""
+    index, segments, first, _ = node
+    inner = {
+        key: [plain(n) for n in value] if isinstance(value, list) else value
+        for key, value in sorted(index.items())
+    }
+    return inner, segments, first
+
+
+def mutate(text: str, rng: random.Random) -> str:
+    segments = text.split("'\n")[:-1]
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        at = rng.randrange(len(segments))
+        kind = rng.randrange(11)
+        if kind == 0 and len(segments) > 1:
+            del segments[at]
+        elif kind == 1:
+            segments.insert(at, segments[rng.randrange(len(segments))])
+        elif kind == 2:
+            other = rng.randrange(len(segments))
+            segments[at], segments[other] = segments[other], segments[at]
+        elif kind == 3:
+            segments[at] = rng.choice(TAGS) + segments[at][3:]
+        elif kind == 4:
+            segments[at] = segments[at] + rng.choice(("+", ":", "+X", ":1", "'", "+++", "::"))
+        elif kind == 5:
+            parts = segments[at].split("+")
+            del parts[rng.randrange(len(parts))]
+            segments[at] = "+".join(parts)
+        elif kind == 6:
+            segments[at] += rng.choice("A0") * rng.choice((1, 3, 10, 40))
+        else:
+            segment = segments[at]
+            place = rng.randrange(len(segment) + 1)
+            cut = place + rng.randrange(2)
+            segments[at] = segment[:place] + rng.choice(("", rng.choice(CHARS))) + segment[cut:]
+    if rng.random() < 0.5:
+        segments[-1] = f"UNT+{len(segments)}+1"
+    return rng.choice(("'\n", "'", "'\r\n")).join([*segments, ""])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fast_and_reference_agree_on_mutated_messages(seed: int) -> None:
+    rng = random.Random(seed)
+    fast = FastReader(directory("D.96A").message("ORDERS"), STANDARD)
+    accepted = 0
+    for _ in range(700):
+        text = mutate(rng.choice(SAMPLES), rng)
+        source = source_of(text)
+        node = fast.read(text, source)
+        if node is None:
+            continue
+        accepted += 1
+        slow, found = reference(source)
+        assert found == [], text
+        assert plain(node) == plain(slow), text
+    assert accepted > 20
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_good_messages_go_the_fast_way(text: str) -> None:
+    source = source_of(text)
+    node = FastReader(directory("D.96A").message("ORDERS"), STANDARD).read(text, source)
+    slow, found = reference(source)
+    assert found == []
+    assert node is not None
+    assert plain(node) == plain(slow)
+
+
+def test_fast_way_serves_other_delimiters() -> None:
+    own = Delimiters("*", "|", ",", "\\", " ", "~")
+    text = message(*HEAD, *LINE, *TAIL).translate(str.maketrans({":": "*", "+": "|", "'": "~"}))
+    source = source_of(text, own)
+    node = FastReader(directory("D.96A").message("ORDERS"), own).read(text, source)
+    slow, found = reference(source)
+    assert found == []
+    assert node is not None
+    assert plain(node) == plain(slow)
+
+
+def test_limits_of_parts_that_occur_often_hold() -> None:
+    """GIN may occur 1000 times in a line: an inexact state does not count that far, so the reader must."""
+    line = ("LIN+1++4019999011016:EN", "QTY+21:10:PCE")
+    within = message(*HEAD, *line, *(["GIN+BN+1"] * 1000), *TAIL)
+    beyond = message(*HEAD, *line, *(["GIN+BN+1"] * 1001), *TAIL)
+    assert read(wrap(within))[0][0].findings == []
+    tree = read(wrap(beyond))[0][0]
+    assert [f.code for f in tree.findings] == ["EDIFACT_SEGMENT_REPEAT"]
+    assert tree.findings[0].place.segment_number == 1006
+
+
+@pytest.mark.parametrize("release", releases())
+def test_every_table_makes_readers(release: str) -> None:
+    tables = directory(release)
+    for name in tables.message_names:
+        grammar = tables.message(name)
+        fast = FastReader(grammar, STANDARD)
+        for tag in grammar.segments:
+            fast._memo._compile(tag)
