@@ -32,7 +32,9 @@ class ProjectFolders:
         return self._replaced.get(name, PROJECT / name.removesuffix("_folder"))
 
 
-def endpoints_for(database_url: str, folder: Path, *, valkey_url: str = "", erp: Endpoints | None = None) -> Endpoints:
+def endpoints_for(
+    database_url: str, folder: Path, *, valkey_url: str = "", erp: Endpoints | None = None
+) -> Endpoints:
     """Addresses of a hub with its archive and inbox in a folder."""
     inbox = folder / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
@@ -128,5 +130,3 @@ def hub(
         yield Hub(ctx=ctx, flow=flow, inbox=inbox)
     finally:
         ctx.close()
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from orderhub.documents import Document
@@ -22,8 +23,9 @@ _LEVELS = {"warn": Severity.WARNING, "error": Severity.ERROR}
 class Translated:
     """The outcome for one message.
 
-    ``document`` is ``None`` when an error hindered it; ``findings`` are those of the mapping (the reader's own stay
-    with the tree). Keeps the tree alive, so drop it when the places are no longer needed.
+    ``document`` is ``None`` when an error kept it from being built; a document that was built and failed a check is
+    there, with an error among the findings. ``findings`` are those of the mapping (the reader's own stay with the
+    tree). Keeps the tree alive, so drop it when the places are no longer needed.
     """
 
     __slots__ = ("_mapping", "_tree", "document", "findings")
@@ -90,19 +92,18 @@ class CompiledMapping:
         if document is None or document is FAILED:
             document = None
         elif self._checks:
-            self._check(document, root, run)
+            self._check(document, tree, run)
         if self._unread is not None:
             left = self._unread(root)
             if left:
                 self._leftover(left, run)
         if run.findings is None:
             return Translated(document, [], self, tree)
-        if run.failed:
-            document = None
         return Translated(document, _bounded(run), self, tree)
 
-    def _check(self, document: Any, root: Node, run: Run) -> None:
-        context = CheckRun(run, document)
+    def _check(self, document: Any, tree: MessageTree, run: Run) -> None:
+        root = tree.root
+        context = CheckRun(run, document, partial(self.place, tree))
         for check in self._checks:
             try:
                 check.run(root, context)

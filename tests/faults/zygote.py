@@ -1,0 +1,56 @@
+"""Starts workers without paying seconds of imports for each: imports once, forks on demand.
+
+Reads lines from standard input: ``start <log file> <arguments of orderhub.flows.runner …>`` forks a worker in a process
+group of its own and answers with its process id; ``reap`` collects the dead ones; the end of the input ends it. A worker
+runs ``orderhub.flows.runner`` exactly as ``python -m`` would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+
+def main() -> None:
+    from orderhub.flows import runner
+    from orderhub.services.settings import get_settings
+    from orderhub.validate.suite import compiled_suite
+
+    settings = get_settings()
+    compiled_suite(settings.path("schemas_folder") / "expectations" / "purchase_order_core.json")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        word, *arguments = line.split()
+        if word == "reap":
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            continue
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            _work(runner, Path(arguments[0]), arguments[1:])
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+
+
+def _work(runner: object, log: Path, arguments: list[str]) -> None:
+    stream = log.open("ab", buffering=0)
+    os.dup2(stream.fileno(), 1)
+    os.dup2(stream.fileno(), 2)
+    status = 70
+    try:
+        status = runner.main(arguments)  # type: ignore[attr-defined]
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
