@@ -225,9 +225,9 @@ class EdifactScope:
                 todo="Write segment/composite/element.",
                 suggestions=self._holders(step.name),
             )
-        return self._find_segment(here, step), step, tuple(steps)
+        return self._find_segment(here, step, path.text), step, tuple(steps)
 
-    def _find_segment(self, here: Position, step: paths.Step) -> Position:
+    def _find_segment(self, here: Position, step: paths.Step, written: str) -> Position:
         if not here.parts:  # a single segment
             if here.tag == step.name:
                 return here
@@ -246,7 +246,7 @@ class EdifactScope:
                 opens = opens and position.parent is not None and position.parent.parts[0] is position
                 ranked.setdefault((depth, not opens), []).append(position)
         if not ranked:
-            raise self._no_such_segment(here, step)
+            raise self._no_such_segment(here, step, written)
         nearest = ranked[min(ranked)]
         if len(nearest) > 1:
             choices = [p.path for p in nearest]
@@ -258,7 +258,7 @@ class EdifactScope:
             )
         return nearest[0]
 
-    def _no_such_segment(self, here: Position, step: paths.Step) -> PathError:
+    def _no_such_segment(self, here: Position, step: paths.Step, written: str) -> PathError:
         tags = {p.tag for p in here.walk()}
         outside = step.name in self.message.by_tag
         what = f"The segment {step.name} does not occur in {self.description}"
@@ -267,7 +267,7 @@ class EdifactScope:
                 f"{what}, but it does in the message around it.",
                 offset=step.offset,
                 todo="A path sees its group and what is below it; begin with / to start at the message.",
-                suggestions=[f"/{step.name}"],
+                suggestions=[f"/{written}"],
             )
         return PathError(
             f"{what}.",

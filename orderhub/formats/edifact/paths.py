@@ -33,6 +33,9 @@ class Step(NamedTuple):
 
 
 class Path(NamedTuple):
+    """``text`` is the path as written, without a leading ``/``."""
+
+    text: str
     from_root: bool
     steps: tuple[Step, ...]
 
@@ -82,7 +85,7 @@ def parse(text: str) -> Path:
         steps.append(_step(found, at))
         at = found.end()
         if at == end:
-            return Path(from_root, tuple(steps))
+            return Path(text.strip().removeprefix("/"), from_root, tuple(steps))
         if text[at] != "/" or at + 1 == end:
             raise PathError(
                 f"{text[at:end][:12]!r} does not continue the path.",
