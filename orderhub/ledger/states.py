@@ -80,7 +80,7 @@ DOCUMENT_TRANSITIONS: dict[DocumentState, frozenset[DocumentState]] = {
     _D.REJECTED: frozenset({_D.LOADING, _D.RETRYING, _D.DISCARDED, _D.SUPERSEDED}),
     _D.QUARANTINED: frozenset({_D.RETRYING, _D.DISCARDED, _D.SUPERSEDED}),
     _D.CONFLICT: frozenset({_D.RETRYING, _D.DISCARDED, _D.SUPERSEDED}),
-    _D.RETRYING: frozenset({_D.SUPERSEDED}),
+    _D.RETRYING: frozenset({_D.SUPERSEDED, _D.QUARANTINED}),
     _D.DUPLICATE: frozenset({_D.SUPERSEDED}),
     _D.SUPERSEDED: frozenset(),
     _D.DISCARDED: frozenset(),
