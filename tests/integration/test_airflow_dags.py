@@ -127,7 +127,15 @@ def test_a_flow_becomes_the_five_steps_with_what_people_want_to_know(tmp_path: P
     write_flow(flows, "nightly", '{cron: "15 2 * * *", timezone: Europe/Berlin}', "paused: true")
     dags = parse(flows, tmp_path)["dags"]
     acme = dags["acme_orders"]
-    assert acme["tasks"] == ["acknowledge", "load_tryton", "load_warehouse", "pull", "translate", "validate"]
+    assert acme["tasks"] == [
+        "acknowledge",
+        "load_tryton",
+        "load_warehouse",
+        "pull",
+        "translate",
+        "validate",
+        "verdict",
+    ]
     assert acme["owner"] == "procurement"
     assert {"orderhub", "arrival", "from:folder", "to:tryton", "to:warehouse", "partner:acme"} <= set(
         acme["tags"]

@@ -18,7 +18,7 @@ from orderhub.services.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-STEPS = {"pull", "translate", "validate", "load_warehouse", "load_tryton", "acknowledge"}
+STEPS = {"pull", "translate", "validate", "load_warehouse", "load_tryton", "acknowledge", "verdict"}
 NEW_FLOW = """\
 flow: {name}
 owner: procurement
@@ -118,6 +118,7 @@ def test_a_run_without_anything_to_do_is_green_and_still_acknowledges(airflow: A
         "validate": "skipped",
         "load_warehouse": "skipped",
         "acknowledge": "success",
+        "verdict": "success",
     }
 
 
