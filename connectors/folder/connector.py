@@ -99,6 +99,9 @@ class FolderConnector(Connector[FolderSettings]):
         :raises ConnectorRefused: when it may not be read.
         """
         path = self._path()
+        if not Path(self.settings.path).is_absolute():
+            # below the hub's own folder, which nobody else prepares
+            path.mkdir(parents=True, exist_ok=True)
         unread: list[str] = []
         try:
             with open_root(path) as root:
