@@ -37,6 +37,8 @@ TAG = "orderhub"
 RETRIES = 3
 RETRY_DELAY = dt.timedelta(seconds=2)
 LONGEST_RETRY_DELAY = dt.timedelta(minutes=2)
+#: A task that hangs would hold up its flow for ever, since one run is at work at a time.
+LONGEST_TASK = dt.timedelta(hours=1)
 
 
 def flow_dags(folder: Path | None = None) -> dict[str, DAG]:
@@ -107,6 +109,7 @@ def build_dag(flow: Flow) -> DAG:
             "retry_delay": RETRY_DELAY,
             "retry_exponential_backoff": True,
             "max_retry_delay": LONGEST_RETRY_DELAY,
+            "execution_timeout": LONGEST_TASK,
         },
     ) as dag:
         pull = PullOperator(task_id="pull", flow=flow.name, inlets=[source_asset(flow)])

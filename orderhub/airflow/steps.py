@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from airflow.exceptions import AirflowFailException, AirflowSkipException
+from airflow.utils.types import DagRunType
 
 from orderhub.acknowledge import acknowledge as acknowledge_stage
 from orderhub.airflow.ports import connection_credentials
@@ -36,6 +37,12 @@ T = TypeVar("T")
 
 def pull(flow: str, context: Context) -> list[int]:
     """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
+    if context["dag_run"].run_type == DagRunType.BACKFILL:
+        # a backfill must not pull: what arrives now is none of its interval
+        raise AirflowFailException(
+            "This version cannot process again what was received in an interval. "
+            "Use `orderhub document retry` for single documents."
+        )
 
     def work(ctx: HubContext, flow: Flow, run: int) -> list[int]:
         with transaction(ctx.ledger) as connection:
