@@ -139,7 +139,7 @@ def accept(
     move_documents(
         connection, accepted, DocumentState.ACCEPTED, actor=actor, run=run, suite=suite, strict=True
     )
-    _enqueue(connection, accepted, targets, actor, run)
+    enqueue(connection, accepted, targets, actor, run)
     return Accepted(accepted=accepted, duplicates=duplicates, conflicts=conflicts)
 
 
@@ -217,7 +217,7 @@ def _mark(
         )
 
 
-def _enqueue(
+def enqueue(
     connection: Connection, accepted: list[int], targets: Sequence[Target], actor: str, run: int | None
 ) -> None:
     if not accepted:

@@ -72,9 +72,16 @@ def insert_translated(
     stream = iter(documents)
     # the stream is read outside of the COPY, so that what feeds it may use the connection
     while chunk := [_row(claim, document) for document in islice(stream, _CHUNK)]:
-        with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
-            for row in chunk:
-                copy.write_row(row)
+        try:
+            with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
+                for row in chunk:
+                    copy.write_row(row)
+        except psycopg.errors.UniqueViolation as problem:
+            raise LedgerError(
+                f"A message of interchange {claim.id} is already there in generation {claim.generation}: "
+                f"{problem.diag.message_detail}",
+                todo="Number the messages of an interchange from 1, each once, and translate each once per claim.",
+            ) from problem
         count += len(chunk)
     return count
 

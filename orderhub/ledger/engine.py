@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -45,11 +46,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as problem:
+    except (OperationalError, psycopg.OperationalError) as problem:
         if sqlstate(problem) in _AGAIN:
             raise
+        cause = problem.orig if isinstance(problem, OperationalError) else problem
         raise LedgerUnavailable(
-            f"The ledger's database cannot be used: {problem.orig}.",
+            f"The ledger's database cannot be used: {str(cause).strip()}.",
             todo="Check that PostgreSQL runs and that the database URL in the settings is right.",
         ) from problem
 
@@ -60,14 +62,15 @@ def retrying(engine: Engine, work: Callable[[Connection], T], *, attempts: int =
         try:
             with transaction(engine) as connection:
                 return work(connection)
-        except DBAPIError as problem:
+        except (DBAPIError, psycopg.Error) as problem:
             if sqlstate(problem) not in _AGAIN or attempt == attempts:
                 raise
             time.sleep(0.02 * 2**attempt)
     raise AssertionError("unreachable")
 
 
-def sqlstate(problem: DBAPIError) -> str | None:
-    """The SQLSTATE of a database error."""
-    state = getattr(problem.orig, "sqlstate", None)
+def sqlstate(problem: DBAPIError | psycopg.Error) -> str | None:
+    """The SQLSTATE of a database error; COPY raises psycopg's own, everything else SQLAlchemy's."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    state = getattr(cause, "sqlstate", None)
     return None if state is None else str(state)

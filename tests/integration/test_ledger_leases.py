@@ -1,0 +1,204 @@
+"""Workers that die, hang or work at the same time."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ledger_support import (
+    BOTH,
+    FLOW,
+    arrive,
+    execute,
+    lease,
+    order,
+    record,
+    rows,
+    states,
+    together,
+    translate,
+    validate,
+)
+from ledger_worker import orders_of
+from sqlalchemy import Engine
+
+from orderhub.connector import Outcome, OutcomeState
+from orderhub.errors import LeaseLost, LedgerError
+from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger.engine import transaction
+from orderhub.ledger.records import TranslatedDocument, TranslationSummary
+from orderhub.ledger.states import InterchangeState
+
+pytestmark = pytest.mark.integration
+
+WORKER = Path(__file__).with_name("ledger_worker.py")
+
+
+def expire(engine: Engine, table: str) -> None:
+    """As if the lease time were over."""
+    execute(
+        engine,
+        f"UPDATE ledger.{table} SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL",
+    )
+
+
+def test_two_workers_never_claim_the_same_file(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        for index in range(40):
+            arrive(connection, f"{index}.edi")
+
+    def claim(place: int) -> list[int]:
+        found: list[int] = []
+        while True:
+            with transaction(engine) as connection:
+                claims = interchanges.claim_received(connection, FLOW, worker=f"w{place}", limit=3)
+            if not claims:
+                return found
+            found += [each.id for each in claims]
+
+    claimed = [each for found in together(claim) for each in found]
+    assert sorted(claimed) == sorted(set(claimed))
+    assert len(claimed) == 40
+
+
+def test_a_worker_that_lost_its_file_writes_nothing(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+        (old,) = interchanges.claim_received(connection, FLOW, worker="old")
+    expire(engine, "interchange")
+    with transaction(engine) as connection:
+        (new,) = interchanges.claim_received(connection, FLOW, worker="new")
+    assert (new.id, new.fence, new.attempts) == (old.id, old.fence + 1, 2)
+    for act in (interchanges.renew, interchanges.hold):
+        with pytest.raises(LeaseLost), transaction(engine) as connection:
+            act(connection, old)
+    with pytest.raises(LeaseLost), transaction(engine) as connection:
+        documents.insert_translated(connection, old, [TranslatedDocument(ordinal=1, document=order("A"))])
+    with transaction(engine) as connection:
+        documents.insert_translated(connection, new, [TranslatedDocument(ordinal=1, document=order("A"))])
+        interchanges.finish_translation(
+            connection, new, TranslationSummary(state=InterchangeState.TRANSLATED)
+        )
+    with pytest.raises(LeaseLost), transaction(engine) as connection:
+        interchanges.finish_translation(connection, old, TranslationSummary(state=InterchangeState.REFUSED))
+    assert states(engine) == {"A": ["translated"]}
+
+
+def test_a_worker_that_lost_its_batch_cannot_end_it(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order("A")])
+    with transaction(engine) as connection:
+        (batch,) = documents.make_batches(connection, FLOW)
+        old = documents.claim_batch(connection, batch, worker="old")
+    expire(engine, "batch")
+    validate(engine, worker="new")
+    assert old is not None
+    with pytest.raises(LeaseLost), transaction(engine) as connection:
+        documents.finish_batch(connection, old)
+    with transaction(engine) as connection:
+        # a verdict that comes too late changes nothing
+        assert documents.quarantine(connection, {old.documents[0].id: []}) == []
+    assert states(engine) == {"A": ["accepted"]}
+
+
+def test_a_sender_that_lost_its_lease_is_refused_and_the_effect_is_unclear(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order("A"), order("B")])
+    validate(engine)
+    old = lease(engine, worker="old")
+    expire(engine, "outbox")
+    (new,) = lease(engine, worker="new", limit=1)
+    assert new.unclear
+    assert new.fence == old[0].fence + 1
+    # not even the row that it still holds is written
+    with pytest.raises(LeaseLost):
+        record(engine, old, OutcomeState.REJECTED)
+    with pytest.raises(LeaseLost), transaction(engine) as connection:
+        outbox.renew(connection, old)
+    record(engine, [new])
+    record(engine, [new])  # the same again is no mistake
+    assert states(engine) == {"A": ["loaded"], "B": ["loading"]}
+
+
+def test_two_targets_that_end_at_the_same_moment_load_the_document(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order(f"N{index}") for index in range(60)])
+    validate(engine, targets=BOTH)
+
+    def send(place: int) -> None:
+        works = lease(engine, ("warehouse", "tryton")[place], limit=60)
+        for start in range(0, 60, 3):
+            record(engine, works[start : start + 3])
+
+    together(send, 2)
+    assert {state for (state,) in states(engine).values()} == {"loaded"}
+
+
+def test_outcomes_must_cover_every_work(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order("A")])
+    validate(engine)
+    works = lease(engine)
+    with pytest.raises(LedgerError, match="no outcome"), transaction(engine) as connection:
+        outbox.record_outcomes(connection, works, [Outcome(key="other", state=OutcomeState.WRITTEN)])
+
+
+def _start(url: str, seed: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(WORKER), url, str(seed)], start_new_session=True)
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_moments_converge(own_engine: Engine, database: str) -> None:
+    """Two workers, killed and replaced twelve times; every order ends once in the warehouse, every conflict is told."""
+    chance = random.Random(20261123)
+    expected: dict[str, int] = {}
+    with transaction(own_engine) as connection:
+        for index in range(60):
+            arrive(connection, f"{index}.edi")
+    # file n holds orders 10n .. 10n+9 of ledger_worker.orders_of; every tenth file repeats the one before
+    for index in range(60):
+        for each in orders_of(f"{index}.edi"):
+            expected.setdefault(each.number, 0)
+            expected[each.number] += 1
+    workers = [_start(database, seed) for seed in range(2)]
+    try:
+        for kill in range(12):
+            time.sleep(chance.uniform(0.2, 1.6))
+            victim = workers.pop(0)
+            os.kill(victim.pid, signal.SIGKILL)
+            victim.wait()
+            workers.append(_start(database, 100 + kill))
+        for worker in workers:
+            assert worker.wait(timeout=240) == 0
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+    found = states(own_engine)
+    assert set(found) == set(expected)
+    for number, seen in found.items():
+        assert len(seen) == expected[number], number
+        assert seen.count("loaded") == 1, (number, seen)
+        assert set(seen) <= {"loaded", "duplicate", "conflict"}, (number, seen)
+    twice = rows(
+        own_engine, "SELECT identity, count(*) FROM warehouse.purchase_order GROUP BY 1 HAVING count(*) > 1"
+    )
+    assert twice == []
+    assert rows(own_engine, "SELECT count(*) FROM warehouse.purchase_order")[0][0] == len(expected)
+    assert rows(own_engine, "SELECT DISTINCT state FROM ledger.outbox") == [("done",)]
+    conflicts = rows(
+        own_engine, "SELECT conflict_with, findings FROM ledger.document WHERE state = 'conflict'"
+    )
+    assert conflicts
+    assert all(row.conflict_with and row.findings for row in conflicts)
