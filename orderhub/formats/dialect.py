@@ -176,6 +176,24 @@ class Scope(Protocol):
         ...
 
 
+#: Node -> which of the paths (by their position in the list, ascending) may have a value here, and these values:
+#: text or a list as ``get`` gives them, empty text, ``None`` or an empty list for an absent one. The tuple of positions
+#: is one and the same object for all nodes of one shape, so that it can serve as a key by its identity.
+BulkReader: TypeAlias = Callable[[Node], tuple[tuple[int, ...], Sequence[Any]]]
+
+
+@runtime_checkable
+class BulkScope(Protocol):
+    """A scope that can also read many paths at one go, which is faster than asking each getter.
+
+    It must give exactly what the getters give, and may raise :class:`SeveralValues` where any of them does.
+    """
+
+    def reader(self, paths: Sequence[ResolvedPath]) -> BulkReader | None:
+        """A reader for these paths of this scope (none of them ``from_root``); ``None`` where it would not be faster."""
+        ...
+
+
 @runtime_checkable
 class Dialect(Protocol):
     """One format's side of the mapping language."""

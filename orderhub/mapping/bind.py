@@ -80,7 +80,8 @@ class Bound(msgspec.Struct, frozen=True):
 
     ``direct``: node -> value or ``None``, when nothing but the node is needed; ``full``: (node, run) -> value, always
     there, without ``convert``. ``convert``: pure conversion of that value, or ``None``. ``hashable``: whether the
-    value before ``convert`` can be remembered.
+    value before ``convert`` can be remembered. Where ``direct`` is there, ``inputs`` are the paths that it reads and
+    ``combine`` makes the same value of what they gave (``None``: it is the one input's).
     """
 
     kind: Kind
@@ -91,6 +92,10 @@ class Bound(msgspec.Struct, frozen=True):
     convert: Callable[[Any], Any] | None
     hashable: bool
     sources: tuple[ResolvedPath, ...]
+    inputs: tuple[ResolvedPath, ...] = ()
+    combine: Callable[..., Any] | None = None
+    #: the value is that of the first input that has one
+    alternatives: bool = False
 
     def evaluate(self) -> Callable[[Any, Any], Any]:
         """(node, run) -> the final value."""
@@ -129,7 +134,6 @@ class Binder:
         self.problems = problems
         self.uses = uses
         self.decimal = decimal_reader(numbers)
-        self.surroundings = Surroundings(numbers, self._table)
 
     def within(self, scope: Scope) -> Binder:
         """The same for a group's scope."""
@@ -210,6 +214,7 @@ class Binder:
             None,
             not resolved.many,
             (resolved,),
+            (resolved,),
         )
 
     def resolve(self, expression: Path, scalar: Scalar) -> ResolvedPath:
@@ -256,7 +261,20 @@ class Binder:
         directs = [option.direct for option in options]
         if raw and all(direct is not None for direct in directs):
             direct = _first_direct([direct for direct in directs if direct is not None])
-            return Bound(kind, many, optional, _with_run(direct), direct, None, not many, sources)
+            inputs = tuple(path for option in options for path in option.inputs)
+            return Bound(
+                kind,
+                many,
+                optional,
+                _with_run(direct),
+                direct,
+                None,
+                not many,
+                sources,
+                inputs,
+                _either(options),
+                all(option.inputs and (option.combine is None or option.alternatives) for option in options),
+            )
         evaluated = [option.evaluate() for option in options]
 
         def full(node: Any, run: Any) -> Any:
@@ -405,7 +423,8 @@ class Binder:
             )
         arguments, dynamic = self.arguments(function, call, scalar)
         try:
-            built = function.build(self.surroundings, tuple(arguments))
+            surroundings = Surroundings(self.numbers, self._table, value.kind)
+            built = function.build(surroundings, tuple(arguments))
         except ValueError as error:
             raise self.wrong(
                 "MAPPING_FUNCTION", f"{call.name}: {error}.", "Correct its arguments.", scalar, call.offset
@@ -604,7 +623,58 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _constant(value: Any, kind: Kind) -> Bound:
-    return Bound(kind, False, False, lambda _node, _run: value, lambda _node: value, None, True, ())
+    return Bound(
+        kind,
+        False,
+        False,
+        lambda _node, _run: value,
+        lambda _node: value,
+        None,
+        True,
+        (),
+        (),
+        lambda: value,
+    )
+
+
+def _value_of(part: Bound, values: tuple[Any, ...]) -> Any:
+    """The value of a bound expression from what its inputs gave; ``None`` when absent."""
+    value = values[0] if part.combine is None else part.combine(*values)
+    return None if value is None or value in ("", []) else value
+
+
+def _either(options: list[Bound]) -> Callable[..., Any]:
+    """The first option that has a value, from the inputs of all options."""
+    if len(options) == 2 and options[0].combine is None and not options[1].inputs:
+        default = _value_of(options[1], ())
+        return lambda value: value or default
+    spans: list[tuple[Bound, int, int]] = []
+    start = 0
+    for option in options:
+        spans.append((option, start, start + len(option.inputs)))
+        start += len(option.inputs)
+
+    def either(*values: Any) -> Any:
+        for option, first, end in spans:
+            value = _value_of(option, values[first:end])
+            if value is not None:
+                return value
+        return None
+
+    return either
+
+
+def _paired(value: Bound, argument: Bound) -> Callable[..., Any]:
+    """The value and its argument as one key, from the inputs of both."""
+    if value.combine is None and argument.combine is None:
+        return lambda one, other: (one, other or None) if one else None
+    cut = len(value.inputs)
+
+    def paired(*values: Any) -> Any:
+        one = _value_of(value, values[:cut])
+        return None if one is None else (one, _value_of(argument, values[cut:]))
+
+    return paired
 
 
 def _with_run(direct: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
@@ -707,7 +777,16 @@ def _with_dynamic(
                 return None if single is None else (single, argument(node))
 
             return Bound(
-                kind, False, value.optional, _with_run(pair), pair, lambda key: built(*key), True, sources
+                kind,
+                False,
+                value.optional,
+                _with_run(pair),
+                pair,
+                lambda key: built(*key),
+                True,
+                sources,
+                value.inputs + dynamic[0].inputs,
+                _paired(value, dynamic[0]),
             )
     evaluate = value.evaluate()
     arguments = [argument.evaluate() for argument in dynamic]

@@ -58,14 +58,15 @@ def _walk(value: Any, names: list[str], index: int) -> Any:
 
 
 class CheckRun(Run):
-    """A run with the finished document."""
+    """A run with the finished document. ``locate`` finds the source place of one of its fields."""
 
-    __slots__ = ("document",)
+    __slots__ = ("document", "locate")
 
-    def __init__(self, run: Run, document: Any) -> None:
+    def __init__(self, run: Run, document: Any, locate: Callable[[str], Place | None]) -> None:
         super().__init__(run.root, run.interchange, run.message)
         self.findings = run.findings
         self.document = document
+        self.locate = locate
 
 
 class CheckBinder(Binder):
@@ -230,10 +231,11 @@ class CompiledCheck:
             return
         seen = ", ".join(f"{text} is {shown(_plain(side(root, run)))}" for text, side in self.sides)
         text = self.check.message or f"The check {self.check.scalar.text} fails"
+        place = run.locate(self.field) if self.field is not None and not self.condition.sources else None
         run.add(
             "CHECK_FAILED",
             f"{text.rstrip('.')}{f': {seen}' if seen else ''}. Ask the sender which of them is right.",
-            place_of(self.condition.sources, root, run),
+            place or place_of(self.condition.sources, root, run),
             severity=Severity(self.check.severity),
             field=self.field,
             rule=self.name,
@@ -278,11 +280,12 @@ def _spans(expression: Compare, text: str) -> tuple[tuple[int, int], tuple[int, 
 
 
 def _document_field(binder: CheckBinder, expression: Expression, scalar: Scalar) -> str | None:
-    """The document's field that the check is about: the first one named."""
+    """The document's field that the check is about: the first one named that is a single value, else the list over
+    which something was counted or added."""
     if isinstance(expression, Compare):
-        return _document_field(binder, expression.left, scalar) or _document_field(
-            binder, expression.right, scalar
-        )
+        sides = [expression.left, expression.right]
+        sides.sort(key=lambda side: isinstance(side, Call))
+        return next((field for side in sides if (field := _document_field(binder, side, scalar))), None)
     if isinstance(expression, Call) and expression.arguments:
         return _document_field(binder, expression.arguments[0], scalar)
     if isinstance(expression, Path) and binder.document_path(expression, scalar) is not None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from orderhub.formats.dialect import (
+    BulkScope,
     DeclarationError,
     Dialect,
     PathError,
@@ -23,6 +24,7 @@ from orderhub.formats.dialect import (
 )
 from orderhub.mapping.bind import Binder, Bound, Memo, Uses
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
+from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
 from orderhub.mapping.kinds import Kind, Refusal
 from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
 from orderhub.mapping.lookups import Lookups, table_hash
@@ -164,6 +166,7 @@ class _Compiler:
                 self.leaf(plan, field, written, binder, template, depth)
             else:
                 self.part(plan, field, written, binder, template, depth)
+        self.accelerate(plan, binder.scope)
         for name, field in target.fields.items():
             if field.required and name not in fields:
                 where = prefix.rstrip(".").replace("[{}]", "") or "fields"
@@ -236,15 +239,35 @@ class _Compiler:
         final = _chain(steps)
         if field.many:
             final = _as_list(bound, final)
+        fast: Callable[[Any], Any] | None = final
         if bound.direct is not None and final is None:
             plan.texts.append((field.name, bound.direct))
         elif bound.direct is not None and final is not None and bound.hashable and not field.many:
-            plan.memos.append((field.name, bound.direct, Memo(final)))
+            memo = Memo(final)
+            fast = memo.__getitem__
+            plan.memos.append((field.name, bound.direct, memo))
         else:
             finished = msgspec.structs.replace(
                 bound, convert=final, hashable=bound.hashable and not field.many
             )
             plan.others.append((field.name, finished.evaluate()))
+        if bound.direct is not None and (bound.combine is not None or len(bound.inputs) == 1):
+            plan.steps.append(FastStep(0, field.name, bound.inputs, bound.combine, fast, bound.alternatives))
+        else:
+            plan.slow.append(plan.others[-1])
+
+    def accelerate(self, plan: StructPlan, scope: Scope) -> None:
+        """Give the plan a fast way where the scope can read many paths at one go."""
+        if plan.root or not isinstance(scope, BulkScope):
+            return
+        steps: list[FastStep] = []
+        structs: list[FastStruct] = []
+        inlined = _inline(plan, 0, steps, structs)
+        if len(steps) < 2:
+            return
+        read = scope.reader(FastPlan.paths(steps))
+        if read is not None:
+            plan.fast = FastPlan(steps, structs, read, frozenset(inlined))
 
     def fitting(self, bound: Bound, field: TargetField, scalar: Scalar) -> Any:
         """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""
@@ -346,6 +369,31 @@ class _Compiler:
                     inner.key.mark,
                     suggestions=close_to(name, target.fields),
                 )
+
+
+def _inline(
+    plan: StructPlan, parent: int, steps: list[FastStep], structs: list[FastStruct], name: str = ""
+) -> list[str]:
+    """Lay out a plan and the parts within it that come from the same node as one list of steps; the names of those
+    parts."""
+    own = len(structs)
+    structs.append(FastStruct(plan.target.build, name, parent, plan.constants))
+    steps.extend(step._replace(struct=own) for step in plan.steps)
+    inlined: list[str] = []
+    for part in plan.parts:
+        inner = part.plan
+        if part.group is None and not part.many and not inner.slow and all(_plain(p) for p in inner.parts):
+            _inline(inner, own, steps, structs, part.name)
+            inlined.append(part.name)
+    return inlined
+
+
+def _plain(part: PartPlan) -> bool:
+    """Whether the part can be built from its parent's node alone, all the way down."""
+    plan = part.plan
+    return (
+        part.group is None and not part.many and not plan.slow and all(_plain(inner) for inner in plan.parts)
+    )
 
 
 _MISFIT = object()

@@ -34,10 +34,12 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a function may know when it is built: how the source writes numbers, and the lookup tables."""
+    """What a function may know when it is built: how the source writes numbers, the lookup tables, and the kind of the
+    value that comes in."""
 
     numbers: NumberFormat
     table: Callable[[str], Mapping[str, str]]
+    kind: Kind = Kind.TEXT
 
 
 class _Dynamic:
@@ -246,13 +248,14 @@ def _build_boolean(_surroundings: Surroundings, arguments: tuple[Any, ...]) -> C
 
 
 def _build_decimal(surroundings: Surroundings, _arguments: tuple[Any, ...]) -> Callable[[Any], Decimal]:
-    read = decimal_reader(surroundings.numbers)
-    return lambda value: read(value) if isinstance(value, str) else Decimal(value)
+    return decimal_reader(surroundings.numbers) if surroundings.kind in _TEXT else Decimal
 
 
 def _build_integer(surroundings: Surroundings, _arguments: tuple[Any, ...]) -> Callable[[Any], int]:
     read = integer_reader(surroundings.numbers)
-    return lambda value: read(value if isinstance(value, str) else format(value, "f"))
+    if surroundings.kind in _TEXT:
+        return read
+    return lambda value: read(format(Decimal(value), "f"))
 
 
 def _build_date(_surroundings: Surroundings, arguments: tuple[Any, ...]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo
 from orderhub.formats.dialect import Node, ResolvedGroup, ResolvedPath, SeveralValues
+from orderhub.mapping.fast import FastPlan, FastStep
 from orderhub.mapping.kinds import Refusal, shown
 from orderhub.mapping.targets import TargetField, TargetStruct
 
@@ -24,6 +25,7 @@ class _Failed:
 
 #: A part that could not be built; why stands in the findings.
 FAILED: Final = _Failed()
+_AGAIN: Final = _Failed()
 
 
 class Run:
@@ -196,7 +198,19 @@ OtherStep = tuple[str, Callable[[Node, Run], Any]]
 class StructPlan:
     """Builds one Struct from one node."""
 
-    __slots__ = ("constants", "memos", "others", "parts", "root", "slots", "target", "texts")
+    __slots__ = (
+        "constants",
+        "fast",
+        "memos",
+        "others",
+        "parts",
+        "root",
+        "slots",
+        "slow",
+        "steps",
+        "target",
+        "texts",
+    )
 
     def __init__(self, target: TargetStruct, *, root: bool) -> None:
         self.target = target
@@ -207,9 +221,30 @@ class StructPlan:
         self.constants: dict[str, Any] = {}
         self.parts: list[PartPlan] = []
         self.slots: dict[str, Slot] = {}
+        #: the same once more for the fast way: what it can gather, and which of ``others`` it cannot
+        self.steps: list[FastStep] = []
+        self.slow: list[OtherStep] = []
+        self.fast: FastPlan | None = None
 
     def build(self, node: Node, run: Run) -> Any:
         """The Struct, ``None`` when the source has no value for it, or FAILED."""
+        fast = self.fast
+        if fast is None:
+            return self.reference(node, run)
+        try:
+            values = fast.gather(node)
+            for name, evaluate in self.slow:
+                value = evaluate(node, run)
+                if value is not None:
+                    values[name] = value
+        except (Refusal, SeveralValues, TypeError):
+            return self.reference(node, run)
+        built = self._with_parts(values, node, run, fast.inlined)
+        # not even a mandatory value that is absent is explained here
+        return self.reference(node, run) if built is _AGAIN else built
+
+    def reference(self, node: Node, run: Run) -> Any:
+        """The same, value by value: the definition of what a mapping means."""
         values: dict[str, Any] = {}
         try:
             for name, get in self.texts:
@@ -226,8 +261,19 @@ class StructPlan:
                     values[name] = value
         except (Refusal, SeveralValues):
             return self._explain(node, run)
+        built = self._with_parts(values, node, run, frozenset())
+        if built is _AGAIN:
+            self.missing(values, node, run, frozenset())
+            return FAILED
+        return built
+
+    def _with_parts(self, values: dict[str, Any], node: Node, run: Run, inlined: frozenset[str]) -> Any:
+        """The Struct of these values and of its parts but the ``inlined`` ones; _AGAIN when a mandatory field is
+        missing and nothing has been said about it."""
         failed: set[str] | None = None
         for part in self.parts:
+            if part.name in inlined:
+                continue
             value = part.build(node, run)
             if value is FAILED:
                 failed = failed or set()
@@ -244,8 +290,7 @@ class StructPlan:
         try:
             return self.target.build(**values)
         except TypeError:
-            self.missing(values, node, run, frozenset())
-            return FAILED
+            return _AGAIN
 
     def missing(
         self, values: dict[str, Any], node: Node, run: Run, failed: set[str] | frozenset[str]

@@ -10,12 +10,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from orderhub.findings import Place
 from orderhub.formats.csv.layout import CsvLayout
 from orderhub.formats.csv.tree import Row, RowGroup
 from orderhub.formats.dialect import (
+    BulkReader,
     NumberFormat,
     PathError,
     ResolvedGroup,
@@ -217,6 +219,13 @@ class _RowScope(_Columns):
 
     def resolve(self, text: str) -> ResolvedPath:
         return self.path(text, at_row=True)
+
+    def reader(self, paths: Sequence[ResolvedPath]) -> BulkReader | None:
+        if len(paths) < 2:
+            return None
+        every = tuple(range(len(paths)))
+        pick = itemgetter(*[self.columns.index(path.internal) for path in paths])
+        return lambda row: (every, pick(row))
 
     def enter(self, text: str) -> ResolvedGroup:
         raise PathError(f"Within a row there is no group {text!r}.", todo="Take 'at' or 'each' away.")
