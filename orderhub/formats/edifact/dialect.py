@@ -563,6 +563,23 @@ def _group_nodes(
         plain = every
     if not tests and nth is None:
         return plain
+    if len(tests) == 1 and nth is None and through is None and not single and len(tests[0].flats) == 1:
+        flat, value = tests[0].flats[0], tests[0].value
+
+        def matching(node: GroupNode) -> list[GroupNode]:
+            index, segments, first, source = node
+            places = index.get(number)
+            if not places:
+                return []
+            if places.__class__ is list:
+                return [found for found in places if found[1][0][flat] == value]
+            return [
+                (inner, segments[start:end], first + start, source)
+                for start, end, inner in places
+                if segments[start][flat] == value
+            ]
+
+        return matching
 
     def chosen(node: GroupNode) -> list[GroupNode]:
         nodes = [n for n in plain(node) if all(test.holds(n[1][0]) for test in tests)]
