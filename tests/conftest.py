@@ -30,7 +30,7 @@ from psycopg import sql
 
 from orderhub.ledger import migrate
 from orderhub.services import folder as data_folders
-from orderhub.services import ports
+from orderhub.services import leftovers, ports
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.settings import Settings, load_settings
 from orderhub.services.stack import Stack
@@ -49,6 +49,14 @@ def short_folder(name: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A short-lived data folder; what a test leaves running in it is ended."""
+    with short_folder("data") as folder:
+        yield folder
+        leftovers.sweep(folder)
 
 
 @pytest.fixture(scope="session")

@@ -335,7 +335,7 @@ class Stack:
                 postgres.recreate(self._held(), self._ports.postgres, "tryton")
             _note_on_database(url, _BEGUN)
             with self._step("ERP: create the database"):
-                self.supervisor.run_step("erp-init", timeout_seconds=600)
+                self.supervisor.run_step("erp-init", timeout_seconds=1800)
             _note_on_database(url, tables)
         with self._step("ERP: server"):
             self.supervisor.start("erp")

@@ -1,0 +1,195 @@
+"""Whatever happens to the front process, nothing it started is left behind, and it says what is wrong.
+
+The ERP and Airflow are set to be elsewhere, so that a start takes seconds: PostgreSQL, Valkey, the ledger's tables and
+the intake are the hub's own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orderhub.services import leftovers
+from orderhub.services.secret_store import FILE_NAME
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+PROJECT = Path(__file__).resolve().parents[2]
+ELSEWHERE = {
+    "ORDERHUB_ERP_URL": "http://127.0.0.1:1",
+    "ORDERHUB_ERP_PASSWORD": "unused",
+    "ORDERHUB_AIRFLOW_URL": "http://127.0.0.1:1",
+    "ORDERHUB_AIRFLOW_PASSWORD": "unused",
+}
+
+
+class Front:
+    """A running ``orderhub up``."""
+
+    def __init__(self, data_folder: Path, **more: str) -> None:
+        self.data_folder = data_folder
+        self.log = data_folder / "front.log"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ORDERHUB_")}
+        environment |= ELSEWHERE | {
+            "ORDERHUB_DATA_FOLDER": str(data_folder),
+            "ORDERHUB_PROJECT_FOLDER": str(PROJECT),
+        }
+        environment |= more
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orderhub.services.up"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={k: v for k, v in environment.items() if v},
+                cwd=PROJECT,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def wait_until_up(self) -> None:
+        wait_for(lambda: "It stays up" in self.said() or self.process.poll() is not None, 90)
+        assert "It stays up" in self.said(), self.said()
+
+    def left(self) -> list[str]:
+        return [f"{p.pid} {p.name()}" for p in leftovers.find(self.data_folder)]
+
+
+def wait_for(condition: object, seconds: float) -> bool:
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_told_to_stop_it_leaves_nothing(data_folder: Path, number: signal.Signals) -> None:
+    front = Front(data_folder)
+    front.wait_until_up()
+    assert len(front.left()) > 3
+    front.process.send_signal(number)
+    assert front.process.wait(60) == 0
+    assert front.left() == []
+    assert "Everything is stopped." in front.said()
+
+
+def test_killed_it_leaves_nothing(data_folder: Path) -> None:
+    front = Front(data_folder)
+    front.wait_until_up()
+    front.process.kill()
+    front.process.wait()
+    assert wait_for(lambda: not front.left(), 40), front.left()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal on a parent's death is Linux's")
+def test_killed_together_with_the_supervisor_it_leaves_nothing(data_folder: Path) -> None:
+    front = Front(data_folder)
+    front.wait_until_up()
+    supervisor = psutil.Process(int((data_folder / "run" / "supervisor.pid").read_text()))
+    front.process.kill()
+    supervisor.kill()
+    front.process.wait()
+    assert wait_for(lambda: not front.left(), 40), front.left()
+
+
+def test_stopped_while_it_starts_it_leaves_nothing(data_folder: Path) -> None:
+    front = Front(data_folder)
+    assert wait_for((data_folder / "run" / "supervisor.sock").exists, 30)
+    front.process.send_signal(signal.SIGINT)
+    assert front.process.wait(60) == 0
+    assert front.left() == []
+
+
+def test_a_start_that_fails_half_way_says_why_and_leaves_nothing(data_folder: Path) -> None:
+    front = Front(data_folder, ORDERHUB_DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/nothing")
+    assert front.process.wait(90) == 1
+    assert "ledger-migrate failed" in front.said()
+    assert "hunter2" not in front.said()
+    assert front.left() == []
+
+
+def test_a_second_start_on_the_same_data_is_refused(data_folder: Path) -> None:
+    front = Front(data_folder)
+    front.wait_until_up()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ORDERHUB_")}
+    environment |= ELSEWHERE | {"ORDERHUB_DATA_FOLDER": str(data_folder)}
+    second = subprocess.run(
+        [sys.executable, "-m", "orderhub.services.up"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode == 1
+    assert f"already runs with the data folder {data_folder} (process {front.process.pid})" in second.stdout
+    assert front.left(), "the first one goes on"
+    front.process.send_signal(signal.SIGINT)
+    front.process.wait(60)
+
+
+def test_a_taken_port_is_named_with_its_holder(data_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        front = Front(
+            data_folder,
+            ORDERHUB_AIRFLOW_URL="",
+            ORDERHUB_AIRFLOW_PASSWORD="",
+            ORDERHUB_AIRFLOW_PORT=str(port),
+        )
+        assert front.process.wait(60) == 1
+    assert f"Port {port}, set for Airflow, is taken by" in front.said()
+    assert f"(process {os.getpid()})" in front.said()
+    assert front.left() == []
+
+
+def test_data_secrets_and_ports_stay_between_starts(data_folder: Path) -> None:
+    kept = []
+    for _ in range(2):
+        front = Front(data_folder)
+        front.wait_until_up()
+        kept.append(
+            ((data_folder / FILE_NAME).read_bytes(), (data_folder / "run" / "endpoints.json").read_bytes())
+        )
+        front.process.send_signal(signal.SIGINT)
+        front.process.wait(60)
+    assert kept[0] == kept[1]
+    assert "create the cluster" not in front.said()
+
+
+def test_a_program_that_dies_is_started_again(data_folder: Path) -> None:
+    front = Front(data_folder)
+    front.wait_until_up()
+    before = {p.pid for p in leftovers.find(data_folder) if "valkey" in p.name()}
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_for(lambda: {p.pid for p in leftovers.find(data_folder) if "valkey" in p.name()} - before, 20)
+    front.process.send_signal(signal.SIGINT)
+    assert front.process.wait(60) == 0
+    assert front.left() == []
+
+
+def test_no_secret_is_in_a_log_or_on_a_command_line(data_folder: Path) -> None:
+    import json
+
+    front = Front(data_folder)
+    front.wait_until_up()
+    secrets = json.loads((data_folder / FILE_NAME).read_text()).values()
+    lines = [" ".join(p.cmdline()) for p in leftovers.find(data_folder)]
+    front.process.send_signal(signal.SIGINT)
+    front.process.wait(60)
+    files = [
+        p for p in (*(data_folder / "logs").rglob("*"), *(data_folder / "run").glob("*.conf")) if p.is_file()
+    ]
+    texts = lines + [path.read_text(errors="replace") for path in files] + [front.said()]
+    assert not [s for s in secrets if any(s in text for text in texts)]
