@@ -1,9 +1,9 @@
 """The fast way: says yes to a message that has nothing wrong, and builds its tree; everything else it leaves to the
 reference (``check.py``). It never finds errors itself.
 
-Three memories make it fast, each bounded: segments seen before (text → parsed tuple), one regular expression per
-segment definition for the others, and runs of tags seen before (state and tags → where each segment stands), which
-rest on the same ``advance`` that the reference uses.
+Four things make it fast, each bounded: segments seen before (text → parsed tuple), one regular expression per segment
+definition for the others, runs of tags seen before (state and tags → where each segment stands), which rest on the same
+``advance`` that the reference uses, and whole sequences of tags seen before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from orderhub.formats.edifact.grammar import Composite, Element, Message, Segment
 from orderhub.formats.edifact.source import MessageSource
@@ -23,6 +24,8 @@ from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegm
 MEMO_LIMIT = 20_000
 MEMO_LENGTH = 120
 RUN_LIMIT = 5_000
+SHAPE_LIMIT = 500
+SHAPE_LENGTH = 2_000
 
 _STAND_IN = re.compile("[\udc01-\udc04]")
 
@@ -142,6 +145,13 @@ class _Run:
         self.length = length
 
 
+class _Shape(NamedTuple):
+    """What a whole sequence of tags means: the message's own index, and index, start and end of its repeating groups."""
+
+    head: Index
+    nodes: tuple[tuple[Index, int, int], ...]
+
+
 class FastReader:
     """Reads faultless messages of one type, with one set of delimiters."""
 
@@ -153,6 +163,7 @@ class FastReader:
         self._release = delimiters.release
         self._memo = _Memo(message, delimiters)
         self._runs: dict[tuple[State, tuple[str, ...]], _Run | None] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._trigger = message.repeating.tag if message.repeating else None
         self._number = message.repeating.number if message.repeating else -1
         # Counts that an inexact state does not keep: no tag may occur more often than the least of its limits.
@@ -166,13 +177,8 @@ class FastReader:
         """The tree of a whole message (UNH to UNT with its terminator), ``None`` when it is not faultless."""
         if self._release and self._release in text:
             text = self._shield.cover(text)
-        end = self._terminator
-        if "\n" in text or "\r" in text:
-            text = text.replace(end + "\r\n", end).replace(end + "\n", end).replace(end + "\r", end)
-            if "\n" in text or "\r" in text:
-                return None
-        pieces = text.split(end)
-        if pieces.pop():
+        pieces = self._split(text)
+        if pieces is None:
             return None
         memo = self._memo
         try:
@@ -188,6 +194,22 @@ class FastReader:
             return None
         return self._arrange(tags, segments, source)
 
+    def _split(self, text: str) -> list[str] | None:
+        """The segments; ``None`` when a line end stands elsewhere than after a segment."""
+        end = self._terminator
+        pieces: list[str]
+        if "\n" not in text and "\r" not in text:
+            pieces = text.split(end)
+        else:
+            pieces = text.split(end + "\n")
+            count = len(pieces) - 1
+            if text.count(end) != count or text.count("\n") != count or "\r" in text:
+                text = text.replace(end + "\r\n", end).replace(end + "\n", end).replace(end + "\r", end)
+                if "\n" in text or "\r" in text:
+                    return None
+                pieces = text.split(end)
+        return None if pieces.pop() else pieces
+
     def _within_limits(self, tags: list[str]) -> bool:
         counts = Counter(tags)
         return all(counts[tag] <= limit for tag, limit in self._limits.items() if tag in counts)
@@ -195,34 +217,45 @@ class FastReader:
     def _arrange(
         self, tags: list[str], segments: list[ParsedSegment], source: MessageSource
     ) -> GroupNode | None:
+        key = tuple(tags)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shape(key)
+            if shape is None:
+                return None
+            if len(self._shapes) >= SHAPE_LIMIT:
+                self._shapes.clear()
+            if len(tags) <= SHAPE_LENGTH:
+                self._shapes[key] = shape
+        index = dict(shape.head)
+        if shape.nodes:
+            index[self._number] = [
+                (inner, segments[start:end], start, source) for inner, start, end in shape.nodes
+            ]
+        return index, segments, 0, source
+
+    def _shape(self, tags: tuple[str, ...]) -> _Shape | None:
         starts = [at for at, tag in enumerate(tags) if tag == self._trigger]
         size = len(tags)
-        run = self._run(START, tuple(tags[: starts[0]] if starts else tags))
+        run = self._run(START, tags[: starts[0]] if starts else tags)
         if run is None:
             return None
         if not starts:
-            return (run.index, segments, 0, source) if run.length == size else None
+            return _Shape(run.index, ()) if run.length == size else None
         head = run
-        nodes: list[GroupNode] = []
-        starts.append(size)
-        start = starts[0]
-        for end in starts[1:]:
-            run = self._run(run.state, tuple(tags[start:end]))
+        nodes: list[tuple[Index, int, int]] = []
+        for start, end in pairwise((*starts, size)):
+            run = self._run(run.state, tags[start:end])
             if run is None or run.inner is None:
                 return None
-            nodes.append((run.inner, segments[start : start + run.length], start, source))
-            start = end
+            nodes.append((run.inner, start, start + run.length))
         index: Index = dict(head.index)
-        index[self._number] = nodes
-        start = starts[-2]
+        last = starts[-1]
         for number, places in run.index.items():
             index[number] = tuple(
-                [
-                    at + start if at.__class__ is int else (at[0] + start, at[1] + start, at[2])
-                    for at in places
-                ]
+                [at + last if at.__class__ is int else (at[0] + last, at[1] + last, at[2]) for at in places]
             )
-        return index, segments, 0, source
+        return _Shape(index, tuple(nodes))
 
     def _run(self, state: State, tags: tuple[str, ...]) -> _Run | None:
         key = (state, tags)

@@ -87,10 +87,7 @@ class MessageReader:
     ) -> MessageTree:
         raw = cut.raw
         source = MessageSource(
-            raw,
-            offset=cut.offset,
-            line=cut.line,
-            line_start=cut.line_start,
+            cut,
             file=file,
             interchange=info.control_reference,
             reference=None,

@@ -146,8 +146,7 @@ class EdifactSession:
 
     def _finish(self, scanner: Scanner) -> None:
         if self._open is not None:
-            end = Cut(b"", scanner.offset, scanner.line, scanner.line_start, True)
-            self._close_unfinished(end, "the file ends")
+            self._close_unfinished(scanner.here(), "the file ends")
 
     # ------------------------------------------------------------------ findings
 
@@ -164,10 +163,7 @@ class EdifactSession:
     def _source_of(self, cut: Cut) -> MessageSource:
         current = self._open
         return MessageSource(
-            cut.raw,
-            offset=cut.offset,
-            line=cut.line,
-            line_start=cut.line_start,
+            cut,
             file=self._name,
             interchange=current.info.control_reference if current else None,
             reference=None,

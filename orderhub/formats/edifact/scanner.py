@@ -7,7 +7,7 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from orderhub.formats.base import Source
 from orderhub.formats.edifact.source import find_unreleased, released
@@ -22,14 +22,35 @@ OVERLAP = 16
 _START = re.compile(rb"UN[AB][^A-Za-z0-9]")
 
 
-class Cut(NamedTuple):
-    """A piece of the stream: bytes (with terminator, when there is one), where it starts, and whether it is whole."""
+class Cut:
+    """A piece of the stream: bytes (with terminator, when there is one), where it starts, and whether it is whole.
 
-    raw: bytes
-    offset: int
-    line: int
-    line_start: int
-    whole: bool
+    Lines are counted only when asked for: the buffer that the piece was cut from is kept for that.
+    """
+
+    __slots__ = ("_buffer", "_line", "_line_start", "_position", "offset", "raw", "whole")
+
+    def __init__(
+        self, raw: bytes, offset: int, whole: bool, buffer: bytes, position: int, line: int, line_start: int
+    ) -> None:
+        self.raw = raw
+        self.offset = offset
+        self.whole = whole
+        self._buffer = buffer
+        self._position = position
+        self._line = line
+        self._line_start = line_start
+
+    @property
+    def line(self) -> int:
+        """The line that it starts in, from 1."""
+        return self._line + self._buffer.count(b"\n", 0, self._position)
+
+    @property
+    def line_start(self) -> int:
+        """The offset at which that line starts."""
+        last = self._buffer.rfind(b"\n", 0, self._position)
+        return self._line_start if last < 0 else self.offset - self._position + last + 1
 
 
 @lru_cache(maxsize=64)
@@ -56,6 +77,7 @@ class Scanner:
         self._buffer = b""
         self._position = 0
         self._base = 0  # offset in the file of _buffer[0]
+        # line and beginning of the line that _buffer[0] stands in
         self._line = 1
         self._line_start = 0
         self._ended = False
@@ -83,14 +105,6 @@ class Scanner:
     def offset(self) -> int:
         return self._base + self._position
 
-    @property
-    def line(self) -> int:
-        return self._line
-
-    @property
-    def line_start(self) -> int:
-        return self._line_start
-
     def _fill(self) -> bool:
         """Read more; the buffer then starts at the current position. Chunks grow with what is held, so that a long
         message is not copied again and again."""
@@ -101,6 +115,10 @@ class Scanner:
         if not chunk:
             self._ended = True
             return False
+        breaks = self._buffer.count(b"\n", 0, self._position)
+        if breaks:
+            self._line += breaks
+            self._line_start = self._base + self._buffer.rfind(b"\n", 0, self._position) + 1
         self._base += self._position
         self._buffer = self._buffer[self._position :] + chunk
         self._position = 0
@@ -114,14 +132,21 @@ class Scanner:
 
     def _take(self, end: int, whole: bool) -> Cut:
         """Take everything up to an index of the buffer."""
-        raw = self._buffer[self._position : end]
-        cut = Cut(raw, self.offset, self._line, self._line_start, whole)
-        breaks = raw.count(b"\n")
-        if breaks:
-            self._line += breaks
-            self._line_start = self.offset + raw.rfind(b"\n") + 1
+        start = self._position
         self._position = end
-        return cut
+        return Cut(
+            self._buffer[start:end],
+            self._base + start,
+            whole,
+            self._buffer,
+            start,
+            self._line,
+            self._line_start,
+        )
+
+    def here(self) -> Cut:
+        """An empty piece at the current position."""
+        return self._take(self._position, True)
 
     def skip_blank(self) -> None:
         """Go past what may stand between segments."""
@@ -131,8 +156,7 @@ class Scanner:
             size = len(buffer)
             while at < size and buffer[at] in BETWEEN_SEGMENTS:
                 at += 1
-            if at > self._position:
-                self._take(at, True)
+            self._position = at
             if at < size or not self._fill():
                 return
 
@@ -212,10 +236,11 @@ class Scanner:
             end = found.start() if found else max(self._position, len(self._buffer) - OVERLAP)
             dropped += end - self._position
             cut = self._take(end, True)
-            first = first or cut._replace(raw=cut.raw[:EXCERPT_BYTES])
+            first = first or cut
             if found is not None:
                 return first, dropped
             if not self._fill():
                 dropped += len(self._buffer) - self._position
                 cut = self._take(len(self._buffer), True)
-                return (first if first.raw else cut), dropped
+                first = first if first.raw else cut
+                return first, dropped

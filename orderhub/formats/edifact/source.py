@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from orderhub.findings import Place
 from orderhub.formats.edifact.syntax import BETWEEN_SEGMENTS, Delimiters
 
@@ -28,21 +30,32 @@ def find_unreleased(raw: bytes, char: bytes, release: bytes, start: int, end: in
     return at
 
 
+class Cut(Protocol):
+    """Bytes cut out of a file: ``line`` (from 1) and ``line_start`` are those of their first byte."""
+
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def line_start(self) -> int: ...
+
+
 class MessageSource:
     """The bytes of one message and what is needed to say where in the file they are.
 
-    ``offset`` is that of ``raw[0]`` in the file; ``line`` its line; ``line_start`` the offset at which that line
-    starts. ``numbered`` is off for a single service segment outside messages, which has no number.
+    ``offset`` is that of ``raw[0]`` in the file. ``numbered`` is off for a single service segment outside messages, which has no number.
     """
 
     __slots__ = (
+        "_cut",
         "_spans",
         "delimiters",
         "encoding",
         "file",
         "interchange",
-        "line",
-        "line_start",
         "numbered",
         "offset",
         "raw",
@@ -51,11 +64,8 @@ class MessageSource:
 
     def __init__(
         self,
-        raw: bytes,
+        cut: Cut,
         *,
-        offset: int,
-        line: int,
-        line_start: int,
         file: str,
         interchange: str | None,
         reference: str | None,
@@ -63,10 +73,9 @@ class MessageSource:
         encoding: str,
         numbered: bool = True,
     ) -> None:
-        self.raw = raw
-        self.offset = offset
-        self.line = line
-        self.line_start = line_start
+        self._cut = cut
+        self.raw = cut.raw
+        self.offset = cut.offset
         self.file = file
         self.interchange = interchange
         self.reference = reference
@@ -109,8 +118,8 @@ class MessageSource:
                 interchange=self.interchange,
                 message=self.reference,
                 offset=self.offset,
-                line=self.line,
-                column=self.offset - self.line_start + 1,
+                line=self._cut.line,
+                column=self.offset - self._cut.line_start + 1,
             )
         start, end = spans[min(segment, len(spans) - 1)]
         at = start if element is None else self._locate(start, end, element, component)
@@ -181,10 +190,10 @@ class MessageSource:
     def _line_of(self, at: int) -> tuple[int, int]:
         breaks = self.raw.count(b"\n", 0, at)
         if not breaks:
-            prefix = self.offset - self.line_start
-            return self.line, prefix + len(self.raw[:at].decode(self.encoding, "replace")) + 1
+            prefix = self.offset - self._cut.line_start
+            return self._cut.line, prefix + len(self.raw[:at].decode(self.encoding, "replace")) + 1
         last = self.raw.rfind(b"\n", 0, at)
-        return self.line + breaks, len(self.raw[last + 1 : at].decode(self.encoding, "replace")) + 1
+        return self._cut.line + breaks, len(self.raw[last + 1 : at].decode(self.encoding, "replace")) + 1
 
 
 def _skip(raw: bytes, at: int) -> int:

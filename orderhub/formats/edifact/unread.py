@@ -25,6 +25,7 @@ CODE_LISTS = frozenset({"1131", "3055"})
 #: Their qualifier stands at the composite: ``LIN/C212[EN]/7140``, ``BGM/C002/1001``.
 UNQUALIFIED = frozenset({"LIN", "BGM"})
 MEMO = 1_000
+CLEAN = 2_000
 
 
 class _Claim(NamedTuple):
@@ -42,11 +43,11 @@ class _Plan:
         "_code_lists",
         "_composites",
         "_definition",
-        "_key",
-        "_left",
         "_names",
         "_qualifiers",
         "depending",
+        "key",
+        "known",
     )
 
     def __init__(self, definition: Segment) -> None:
@@ -59,8 +60,10 @@ class _Plan:
         #: paths whose reading depends on the group around the segment
         self.depending: list[tuple[EdifactScope, select.Selection]] = []
         self._qualifiers: tuple[int, ...] = ()
-        self._key: Callable[[ParsedSegment], Any] = _nothing
-        self._left: dict[Any, tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]] = {}
+        self.key: Callable[[ParsedSegment], Any] = _nothing
+        #: segments with nothing unread, by identity: the reader hands on the same object for the same text
+        self.clean: dict[int, ParsedSegment] = {}
+        self.known: dict[Any, tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]] = {}
         self._names: dict[tuple[int, str, str], tuple[str, int, int]] = {}
 
     def claim(self, tests: tuple[select.Test, ...], candidates: tuple[select.Candidate, ...]) -> None:
@@ -68,17 +71,17 @@ class _Plan:
         used = {flat for test in tests for flat in test.flats}
         used |= {flat for c in candidates for test in c.tests for flat in test.flats}
         self._qualifiers = tuple(sorted({*self._qualifiers, *used}))
-        self._key = itemgetter(*self._qualifiers) if self._qualifiers else _nothing
+        self.key = itemgetter(*self._qualifiers) if self._qualifiers else _nothing
 
     def left(self, segment: ParsedSegment) -> tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]:
         """The flat indexes that nobody reads of such a segment, and what gets their values."""
-        key = self._key(segment)
-        known = self._left.get(key)
+        key = self.key(segment)
+        known = self.known.get(key)
         if known is None:
-            if len(self._left) >= MEMO:
-                self._left.clear()
+            if len(self.known) >= MEMO:
+                self.known.clear()
             flats = self._work_out(segment)
-            known = self._left[key] = (flats, itemgetter(*flats, flats[0]) if flats else _nothing)
+            known = self.known[key] = (flats, itemgetter(*flats, flats[0]) if flats else _nothing)
         return known
 
     def name(self, segment: ParsedSegment, flat: int) -> tuple[str, int, int]:
@@ -169,11 +172,18 @@ def unread(
                 plan = plans.get(number)
                 if plan is None:
                     continue
-                left = plan.left
+                clean = plan.clean
                 for at in places:
                     segment = segments[at]
-                    if any(left(segment)[1](segment)):
+                    if clean.get(id(segment)) is segment:
+                        continue
+                    known = plan.known.get(plan.key(segment))
+                    if any((known or plan.left(segment))[1](segment)):
                         _list(message, plan, root, node, at, found)
+                    else:
+                        if len(clean) >= CLEAN:
+                            clean.clear()
+                        clean[id(segment)] = segment
         return found
 
     return find

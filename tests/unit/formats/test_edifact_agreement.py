@@ -12,6 +12,7 @@ from orderhub.formats.edifact.fast import FastReader
 from orderhub.formats.edifact.grammar import directory, releases
 from orderhub.formats.edifact.messages import Trailer
 from orderhub.formats.edifact.problems import DEFAULT_POLICY
+from orderhub.formats.edifact.scanner import Cut
 from orderhub.formats.edifact.source import MessageSource
 from orderhub.formats.edifact.syntax import STANDARD, Delimiters
 from orderhub.formats.edifact.tree import GroupNode
@@ -39,11 +40,9 @@ TAGS = [
 
 
 def source_of(text: str, delimiters: Delimiters = STANDARD) -> MessageSource:
+    raw = text.encode("iso8859-1")
     return MessageSource(
-        text.encode("iso8859-1"),
-        offset=0,
-        line=1,
-        line_start=0,
+        Cut(raw, 0, True, raw, 0, 1, 0),
         file="x",
         interchange="1",
         reference="1",
