@@ -45,6 +45,7 @@ class _Plan:
         "_definition",
         "_names",
         "_qualifiers",
+        "clean",
         "depending",
         "key",
         "known",
