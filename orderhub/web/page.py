@@ -83,3 +83,10 @@ def unless_seen(request: Request, answer: Response) -> Response:
         return Response(status_code=204, headers={"x-digest": digest})
     answer.headers["x-digest"] = digest
     return answer
+
+
+def partial_list(request: Request, answer: Response, address: str) -> Response:
+    """A list as a part of the page: the browser's address becomes ``address``, unless it only looked for news."""
+    if "x-seen" not in request.headers:
+        answer.headers["hx-push-url"] = base_of(request) + address
+    return unless_seen(request, answer)

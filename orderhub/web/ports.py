@@ -57,5 +57,5 @@ class WebSettings:
     flow_url: str = ""
     allowed_origins: frozenset[str] = field(default_factory=frozenset)
     original_limit: int = 512 * 1024
-    refresh_seconds: int = 4
+    refresh_seconds: float = 4
     title: str = "Orderhub"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -111,10 +111,10 @@ class Search:
                 pairs.append((item.name, str(value)))
         return f"?{urlencode(pairs)}" if pairs else ""
 
-    def without(self, name: str, value: str) -> str:
-        """The query string with one value of a filter taken away."""
-        kept: Sequence[str] = getattr(self, name)
-        return self.query(**{name: tuple(one for one in kept if one != value)})
+    @property
+    def address(self) -> str:
+        """The query string of exactly this search."""
+        return self.query(after=self.after, before=self.before)
 
     def chosen(self) -> Mapping[str, tuple[str, ...]]:
         return {"state": self.state, "flow": self.flow, "partner": self.partner, "type": self.type}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 import threading
 import time
@@ -14,6 +16,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, RedirectResponse
+from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from starlette.requests import Request
 from web_seeding import Seeded, seed
@@ -60,7 +64,7 @@ def app(engine: Engine, archive: Archive) -> FastAPI:
         sign_in_url="/auth/login?next={next}",
         run_url="/dags/{flow}/runs/{run}",
         flow_url="/dags/{flow}",
-        refresh_seconds=1,
+        refresh_seconds=0.4,
     )
     return create_app(engine=engine, archive=archive, current_user=by_cookie, settings=settings)
 
@@ -104,16 +108,45 @@ class Served:
     """An address and how to sign in there."""
 
     url: str
-    app: FastAPI
+
+
+LOGIN = """<!doctype html><title>Sign in</title><link rel="icon" href="data:,"><form method="post"><button>Sign in</button></form>"""
+#: A page around a frame with the sandbox that Airflow gives to plugins' pages.
+AROUND = """<!doctype html><html class="light"><title>Around</title><link rel="icon" href="data:,"><body style="margin:0">
+<iframe title="Orderhub" src="/orderhub/documents" style="border:0;width:100%;height:95vh"
+ sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe></body></html>"""
+
+
+def _around(app: FastAPI) -> FastAPI:
+    """A host like Airflow: a sign-in, a page with a frame, and the pages under a path."""
+    host = FastAPI(openapi_url=None)
+
+    @host.get("/auth/login")
+    def form() -> HTMLResponse:
+        return HTMLResponse(LOGIN)
+
+    @host.post("/auth/login")
+    def sign_in(next: str = "/orderhub/") -> RedirectResponse:
+        answer = RedirectResponse(next, status_code=303)
+        answer.set_cookie(SESSION, "operator", httponly=True, samesite="lax")
+        return answer
+
+    @host.get("/around")
+    def around() -> HTMLResponse:
+        return HTMLResponse(AROUND)
+
+    host.mount("/orderhub", app)
+    return host
 
 
 @pytest.fixture
 def served(app: FastAPI, seeded: Seeded) -> Iterator[Served]:
-    """The pages on a port of this machine."""
+    """The pages in their host, on a port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    config = uvicorn.Config(_around(app), host="127.0.0.1", port=port, log_level="warning", ws="none")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -121,6 +154,49 @@ def served(app: FastAPI, seeded: Seeded) -> Iterator[Served]:
         if time.monotonic() > deadline:
             raise RuntimeError("the pages do not start")
         time.sleep(0.02)
-    yield Served(f"http://127.0.0.1:{port}", app)
+    yield Served(f"http://127.0.0.1:{port}")
     server.should_exit = True
     thread.join(10)
+
+
+CHROMIUM = os.environ.get("ORDERHUB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine, else the one that ``playwright install chromium`` brought."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+#: What a console says although nothing is wrong: a page outlives the test's server or leaves in the middle of a
+#: request, and the sandbox is the one that Airflow sets.
+EXPECTED = ("ERR_CONNECTION_REFUSED", "htmx:afterRequest", "htmx:sendError", "can escape its sandboxing")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when something goes wrong in it (a script's error, a refused inline style)."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", color_scheme="light"
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda note: problems.append(note.text) if note.type in ("error", "warning") else None)
+    yield page
+    context.close()
+    assert [problem for problem in problems if not any(known in problem for known in EXPECTED)] == []

@@ -29,7 +29,8 @@ def documents(request: Request) -> Response:
     listing = page.reading_of(request).documents(search)
     context: dict[str, Any] = {"search": search, "listing": listing, "ranges": RANGES, "here": "documents"}
     if page.is_partial(request):
-        return page.unless_seen(request, page.render(request, "documents_results.html", **context))
+        answer = page.render(request, "documents_results.html", **context)
+        return page.partial_list(request, answer, f"/documents{search.address}")
     return page.render(request, "documents.html", **context)
 
 

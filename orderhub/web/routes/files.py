@@ -24,7 +24,8 @@ def files(request: Request) -> Response:
     listing = page.reading_of(request).files(search)
     context: dict[str, Any] = {"search": search, "listing": listing, "ranges": RANGES, "here": "files"}
     if page.is_partial(request):
-        return page.unless_seen(request, page.render(request, "files_results.html", **context))
+        answer = page.render(request, "files_results.html", **context)
+        return page.partial_list(request, answer, f"/files{search.address}")
     return page.render(request, "files.html", **context)
 
 
