@@ -6,7 +6,7 @@ value refuses, that part is gone through once more, value by value, to find ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -172,18 +172,28 @@ class PartPlan:
             field=self.path(run.indexes),
         )
 
-    def absent(self, run: Run) -> None:
-        """Note that the mandatory part is missing."""
+    def absent(self, node: Node, run: Run, beside: Iterable[Slot]) -> None:
+        """Note that the mandatory part is missing. ``node`` is its parent's, ``beside`` are the parent's own values, which
+        know the file."""
         what = (
             f"{self.path(run.indexes)} is mandatory, and the message has no {self.group.text}."
             if self.group
             else (f"{self.path(run.indexes)} is mandatory, and the message has none of its values.")
         )
-        place = Place(message=run.message, path=self.group.text if self.group else None)
-        if self.group is None:
-            slot = next((slot for slot in self.plan.slots.values() if slot.sources), None)
-            if slot is not None:
-                place = Place(message=run.message, path=slot.sources[0].text)
+        own = next((slot for slot in self.plan.slots.values() if slot.sources), None)
+        if self.group is None and own is not None:
+            place = place_of(own.sources, node, run)
+        else:
+            known = next((slot for slot in beside if slot.sources), None)
+            near = place_of(known.sources, node, run) if known is not None else Place(message=run.message)
+            text = self.group.text if self.group is not None else None
+            place = Place(
+                file=near.file,
+                interchange=near.interchange,
+                message=near.message,
+                segment=text.strip("/").partition("[")[0] if text is not None else None,
+                path=text,
+            )
         run.add("VALUE_MISSING", f"{what} Ask the sender to add it.", place, field=self.path(run.indexes))
 
 
@@ -301,7 +311,7 @@ class StructPlan:
             if not field.required or name in failed or name in self.constants or values.get(name) is not None:
                 continue
             if name in parts:
-                parts[name].absent(run)
+                parts[name].absent(node, run, self.slots.values())
                 continue
             slot = self.slots.get(name)
             if slot is None:

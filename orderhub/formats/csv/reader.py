@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from orderhub.findings import MAX_FINDINGS, Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSummary, Source
 from orderhub.formats.csv.header import Header, find_delimiter, match_header
@@ -210,7 +212,11 @@ class CsvSession:
                 )
             if self._pending:
                 known = self._findings
-                known.extend(finding for finding in self._pending if finding not in known)
+                for finding in self._pending:
+                    place = msgspec.structs.replace(finding.place, message=group.reference)
+                    located = msgspec.structs.replace(finding, place=place)
+                    if finding not in known and located not in known:
+                        known.append(located)
                 self._pending.clear()
         if group is not None:
             yield group, self._findings
