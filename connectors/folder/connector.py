@@ -99,11 +99,11 @@ class FolderConnector(Connector[FolderSettings]):
         :raises ConnectorRefused: when it may not be read.
         """
         path = self._path()
-        if not Path(self.settings.path).is_absolute():
-            # below the hub's own folder, which nobody else prepares
-            path.mkdir(parents=True, exist_ok=True)
         unread: list[str] = []
         try:
+            if not Path(self.settings.path).is_absolute():
+                # below the hub's own folder, which nobody else prepares
+                path.mkdir(parents=True, exist_ok=True)
             with open_root(path) as root:
                 first_look = time.time()
                 held: int | None = None
@@ -125,7 +125,7 @@ class FolderConnector(Connector[FolderSettings]):
             raise ConnectorUnavailable(
                 f"The folder {path} does not exist.", todo="Create or mount it, or correct `path`."
             ) from error
-        except (NotADirectoryError, PermissionError) as error:
+        except (NotADirectoryError, FileExistsError, PermissionError) as error:
             raise ConnectorRefused(
                 f"The folder {path} cannot be used: {error.strerror}.",
                 todo="Correct `path` or give the hub's user the right to read and write it.",

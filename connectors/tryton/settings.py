@@ -17,8 +17,8 @@ class TrytonSettings(ConnectorSettings):
     company: str | None = None
     warehouse: str | None = None
     units: dict[str, str] = pydantic.Field(default_factory=dict)
-    #: Purchases per request; Tryton takes one request as one transaction.
-    batch_size: int = pydantic.Field(100, ge=1, le=1000)
+    #: Purchases per request. Tryton takes a request as one transaction, and its time per purchase grows with their number.
+    batch_size: int = pydantic.Field(25, ge=1, le=1000)
     connect_seconds: float = pydantic.Field(5.0, gt=0, le=120)
     #: How long one request may take.
     timeout_seconds: float = pydantic.Field(60.0, gt=0, le=900)

@@ -21,6 +21,7 @@ from orderhub.mapping.registry import MappingRegistry
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.security.keys import KeyRing
 from orderhub.stage import HubContext
+from orderhub.warehouse.port import WarehousePort
 
 __all__ = ["Folders", "HubContext", "Reachable", "open_context"]
 
@@ -83,7 +84,7 @@ def open_context(
                 extra={"database": endpoints.erp_database},
             )
         },
-        resources={"warehouse": lambda: engine, "data": lambda: endpoints.inbox_folder},
+        resources={"warehouse": lambda: WarehousePort(engine), "data": lambda: endpoints.inbox_folder},
         connections=connections,
     )
     registry = ConnectorRegistry(settings.path("connectors_folder"))

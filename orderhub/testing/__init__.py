@@ -24,7 +24,7 @@ import pytest
 pytest.register_assert_rewrite("orderhub.testing.contract")
 
 from orderhub.testing.contract import Arrive, ConnectorContract, Effects, FailAt, Settings  # noqa: E402 - rewritten
-from orderhub.testing.parts import ClosedPorts, PortsForTests, load_item, sample_order  # noqa: E402 - as above
+from orderhub.testing.parts import ClosedPorts, Failure, PortsForTests, load_item, sample_order  # noqa: E402 - as above
 
 __all__ = [
     "Arrive",
@@ -32,6 +32,7 @@ __all__ = [
     "ConnectorContract",
     "Effects",
     "FailAt",
+    "Failure",
     "PortsForTests",
     "Settings",
     "load_item",

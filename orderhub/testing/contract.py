@@ -22,16 +22,18 @@ from orderhub.connector import (
 )
 from orderhub.connector_registry import registry
 from orderhub.errors import ConfigError, ConnectorError
-from orderhub.testing.parts import ClosedPorts, PortsForTests, load_item, sample_order, watching_io
+from orderhub.testing.parts import ClosedPorts, Failure, PortsForTests, load_item, sample_order, watching_io
 
 Settings = dict[str, Any]
 #: Puts something at the source: name and bytes.
 Arrive = Callable[[str, bytes], object]
 #: How many effects the target has under each key, asked in a way of its own, not through the connector.
 Effects = Callable[[Sequence[str]], dict[str, int]]
-#: While it is entered, the target fails at its n-th step (from 0); it gives False when a load has fewer steps.
-FailAt = Callable[[int], AbstractContextManager[object]]
+#: While it is entered, the target fails at its n-th step (from 0). What it gives says whether it came to that.
+FailAt = Callable[[int], AbstractContextManager[Failure]]
 
+#: More steps than any load of five documents has.
+_STEPS = 40
 DONE = (OutcomeState.WRITTEN, OutcomeState.UNCHANGED)
 
 
@@ -309,7 +311,7 @@ class ConnectorContract:
         the next load brings every key there once."""
         if fail_at is None:
             return
-        for step in range(20):
+        for step in range(_STEPS):
             batch = [
                 msgspec.structs.replace(
                     item,
@@ -320,7 +322,7 @@ class ConnectorContract:
                 for item in items
             ]
             keys = [item.key for item in batch]
-            with fail_at(step) as reached:
+            with fail_at(step) as failure:
                 try:
                     outcomes = make().load(batch)
                 except ConnectorError as error:
@@ -334,9 +336,10 @@ class ConnectorContract:
             again = make().load(batch)
             assert all(outcome.state in DONE for outcome in again), again
             assert effects(keys) == dict.fromkeys(keys, 1)
-            if reached is False:
+            if not failure.happened:
+                assert step > 0, "fail_at never failed anything"
                 return
-        raise AssertionError("a load has more than 20 steps; does fail_at say when it was not reached?")
+        raise AssertionError(f"a load has more than {_STEPS} steps; does fail_at say when nothing happened?")
 
     def test_an_unreachable_target_is_a_typed_error_that_a_retry_can_help(
         self, unreachable: tuple[Settings, PortsForTests] | None, items: list[LoadItem]

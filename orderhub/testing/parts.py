@@ -7,6 +7,7 @@ import datetime as dt
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -48,6 +49,13 @@ class PortsForTests:
             raise ConnectorRefused(
                 f"There is no resource {kind!r}.", todo="Hand it to PortsForTests."
             ) from None
+
+
+@dataclass
+class Failure:
+    """What a test's arranged failure came to."""
+
+    happened: bool = False
 
 
 class ClosedPorts:
