@@ -1,54 +1,27 @@
-"""Entry point of the ``orderhub`` command: the command tree, and how errors end it."""
+"""Entry point of the ``orderhub`` command: hands over to the command, and says how errors end it.
+
+``translate`` is dispatched before the command tree is imported: typer and pydantic take longer to import than a file
+takes to translate.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-import typer
-
-from orderhub import __version__
-from orderhub.cli import connector, document, flow, generate, mapping, services, status, translate
 from orderhub.errors import HubError
-
-app = typer.Typer(
-    name="orderhub",
-    help="Purchase orders and supplier data between companies and their systems.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=False,
-)
-app.add_typer(flow.app, name="flow")
-app.add_typer(mapping.app, name="mapping")
-app.add_typer(document.app, name="document")
-app.add_typer(connector.app, name="connector")
-app.command("translate")(translate.translate)
-app.command("generate")(generate.generate)
-app.command("status")(status.status)
-app.command("up")(services.up)
-app.command("intake")(services.intake)
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"orderhub {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Say the version."
-    ),
-) -> None:
-    """Purchase orders and supplier data between companies and their systems."""
 
 
 def main() -> None:
     """Run the command. An error that the hub raises on purpose is one line on standard error and exit code 2 (1 when
     trying again later can help); a closed pipe ends quietly."""
     try:
+        if sys.argv[1:2] == ["translate"]:
+            from orderhub.cli.translate import main as translate
+
+            sys.exit(translate(sys.argv[2:]))
+        from orderhub.cli.app import app
+
         app()
     except HubError as error:
         sys.stderr.write(f"{error}\n")

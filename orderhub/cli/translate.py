@@ -1,47 +1,57 @@
-"""``orderhub translate``: partner files to canonical JSON Lines, with nothing running."""
+"""``orderhub translate``: partner files to canonical JSON Lines, with nothing running.
+
+Its arguments are read by argparse, so that it starts without the command tree and what that imports.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import msgspec
 
-from orderhub.cli.output import Json, to_json
+_encoder = msgspec.json.Encoder(decimal_format="string")
 
 
-def translate(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders whose files are all looked at.")],
-    mapping: Annotated[
-        str | None, typer.Option("--mapping", help="A mapping's name; else the one that fits each message.")
-    ] = None,
-    mappings: Annotated[
-        Path | None, typer.Option("--mappings", help="The folder of the mappings; else the project's own.")
-    ] = None,
-    json_output: Json = False,
-) -> None:
-    """Translate files and print JSON Lines: each document, then each file with its outcome and findings.
+def arguments() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="orderhub translate",
+        description="Translate files and print JSON Lines: each document, then each file with its outcome and findings. "
+        "The outcome of a file is translated, partial, read (well-formed, no mapping fits) or refused.",
+        epilog="Exit code 0: every file was looked at; 1: one could not be opened; 2: the call is wrong.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of files")
+    parser.add_argument("--mapping", metavar="NAME", help="a mapping; else the one that fits each message")
+    parser.add_argument(
+        "--mappings", type=Path, metavar="FOLDER", help="the mappings; else the project's own"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON Lines, which is the only form there is")
+    return parser
 
-    The outcome of a file is translated, partial, read (well-formed, no mapping fits) or refused. Exit code 0 means that
-    every file was looked at, 1 that one could not be opened.
+
+def main(argv: list[str]) -> int:
+    """Translate what the arguments name; returns the exit code.
+
+    :raises MappingUnknown: there is no mapping of that name.
+    :raises MappingRefused: it is wrong.
     """
     from orderhub.cli.files import each_file
     from orderhub.mapping.registry import MappingRegistry
     from orderhub.mapping.translation import FileResult, translate_file
     from orderhub.project import mappings_folder
 
-    _ = json_output  # JSON Lines is the only form there is
-    registry = MappingRegistry(mappings or mappings_folder())
-    if mapping is not None:
-        registry.get(mapping)  # an unknown or broken name is an error of the call, before any file is read
-    write = sys.stdout.write
+    given = arguments().parse_args(argv)
+    registry = MappingRegistry(given.mappings or mappings_folder())
+    if given.mapping is not None:
+        registry.get(given.mapping)  # a wrong name is an error of the call, before any file is read
+    out = sys.stdout.buffer
     unopened = False
-    for path in each_file(paths):
-        for row in translate_file(path, registry, mapping=mapping):
-            write(to_json(row.as_row()) + "\n")
+    for path in each_file(given.paths):
+        for row in translate_file(path, registry, mapping=given.mapping):
+            out.write(_encoder.encode(row.as_row()) + b"\n")
             if isinstance(row, FileResult):
                 unopened = unopened or not row.opened
-        sys.stdout.flush()
-    if unopened:
-        raise typer.Exit(1)
+        out.flush()
+    return 1 if unopened else 0
