@@ -98,18 +98,19 @@ def verify(connection: Connection, *, expected_head: str | None = None) -> Audit
     def broken(problem: str) -> AuditCheck:
         return AuditCheck(ok=False, rows=count, head=prev, broken_at=seq, problem=problem)
 
-    for row in connection.execute(_ALL):
-        count += 1
-        if row.seq != seq + 1:
-            seq += 1
-            return broken(f"row {seq} is missing")
-        seq = row.seq
-        if row.prev_hash != prev:
-            return broken(f"row {seq} does not follow the row before it")
-        if row.hash != _hash(seq, row.at, row.actor, row.action, row.subject, row.detail, prev):
-            return broken(f"row {seq} was changed after it was written")
-        prev = row.hash
-        head_seen = head_seen or prev == expected_head
+    with connection.execute(_ALL) as found:
+        for row in found:
+            count += 1
+            if row.seq != seq + 1:
+                seq += 1
+                return broken(f"row {seq} is missing")
+            seq = row.seq
+            if row.prev_hash != prev:
+                return broken(f"row {seq} does not follow the row before it")
+            if row.hash != _hash(seq, row.at, row.actor, row.action, row.subject, row.detail, prev):
+                return broken(f"row {seq} was changed after it was written")
+            prev = row.hash
+            head_seen = head_seen or prev == expected_head
     if not head_seen:
         seq += 1
         return broken("the end of the log was cut off")

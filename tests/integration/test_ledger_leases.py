@@ -42,10 +42,8 @@ WORKER = Path(__file__).with_name("ledger_worker.py")
 
 def expire(engine: Engine, table: str) -> None:
     """As if the lease time were over."""
-    execute(
-        engine,
-        f"UPDATE ledger.{table} SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL",
-    )
+    over = "SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL"
+    execute(engine, f"UPDATE ledger.{table} {over}")
 
 
 def test_two_workers_never_claim_the_same_file(engine: Engine) -> None:

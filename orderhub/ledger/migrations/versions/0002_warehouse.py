@@ -130,13 +130,15 @@ _ITEM = """
     source_system text
 """
 
+# deferred to the commit, so it looks at the row as it is then
 _NO_OVERLAP = """
 CREATE FUNCTION warehouse.refuse_overlap() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE other integer;
 BEGIN
-    EXECUTE format('SELECT version FROM %I.%I WHERE company = $1 AND environment = $2 AND identity = $3 AND id <> $4 '
-        'AND tstzrange(valid_from, valid_to) && tstzrange($5, $6) LIMIT 1', TG_TABLE_SCHEMA, TG_TABLE_NAME)
-        INTO other USING NEW.company, NEW.environment, NEW.identity, NEW.id, NEW.valid_from, NEW.valid_to;
+    EXECUTE format('SELECT b.version FROM %1$I.%2$I AS a JOIN %1$I.%2$I AS b ON b.company = a.company '
+        'AND b.environment = a.environment AND b.identity = a.identity AND b.id <> a.id '
+        'AND tstzrange(b.valid_from, b.valid_to) && tstzrange(a.valid_from, a.valid_to) WHERE a.id = $1 LIMIT 1',
+        TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO other USING NEW.id;
     IF other IS NOT NULL THEN
         RAISE EXCEPTION '% %: version % overlaps version %', TG_TABLE_NAME, NEW.identity, NEW.version, other
             USING ERRCODE = 'exclusion_violation';
