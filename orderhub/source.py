@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from orderhub.errors import ConfigError, HubError
 from orderhub.findings import Place
+from orderhub.ledger import queries
+from orderhub.ledger.engine import transaction
 from orderhub.mapping.sessions import fitting_mapping, open_session
 
 if TYPE_CHECKING:
@@ -36,6 +38,34 @@ def named_mapping(ctx: HubContext, flow: Flow) -> CompiledMapping | None:
             place=flow.places.get("translate.version"),
         )
     return mapping
+
+
+def document_places(
+    ctx: HubContext,
+    flow: Flow,
+    documents: Mapping[int, tuple[int, int]],
+    fields: Mapping[int, Sequence[str]],
+) -> dict[int, dict[str, Place]]:
+    """Where the values of canonical fields came from; each original is read once.
+
+    :param documents: per document (ledger id) its interchange and the ordinal of its message.
+    :param fields: per document the canonical fields asked for.
+    :returns: per document and field the place, as far as it is known.
+    """
+    found: dict[int, dict[str, Place]] = {number: {} for number in documents}
+    by_interchange: dict[int, list[int]] = {}
+    for number, (interchange_id, _) in documents.items():
+        by_interchange.setdefault(interchange_id, []).append(number)
+    for interchange_id, members in by_interchange.items():
+        with transaction(ctx.ledger) as connection:
+            original = queries.interchange(connection, interchange_id)
+        if original is None or original.archive_key is None:
+            continue
+        wanted = {documents[number][1]: fields[number] for number in members}
+        by_message = source_places(ctx, flow, original.archive_key, original.name, wanted)
+        for number in members:
+            found[number] = by_message.get(documents[number][1], {})
+    return found
 
 
 def source_places(

@@ -10,10 +10,13 @@ from typing import Any
 import msgspec
 
 from orderhub.connector import Capability, Connector, Outcome, OutcomeState
+from orderhub.document_findings import message_keys, replace_findings
 from orderhub.errors import ConfigError, ConnectorError, LeaseLost
+from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import outbox
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import Work
+from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, LoadResult
 
 log = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) 
         if not works:
             break
         try:
-            _send(ctx, connector, works, run, counts)
+            _send(ctx, flow, connector, works, run, counts)
         except LeaseLost as error:
             # another worker has them now and will look up what this one did
             log.warning("lost a lease: %s", error, extra={"flow": flow.name, "run": run, "target": target})
@@ -70,11 +73,16 @@ def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) 
 
 
 def _send(
-    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: int, counts: Counter[str]
+    ctx: HubContext,
+    flow: Flow,
+    connector: Connector[Any],
+    works: Sequence[Work],
+    run: int,
+    counts: Counter[str],
 ) -> None:
     try:
-        fresh = _look_up(ctx, connector, works, run, counts)
-        sendable = _readable(ctx, fresh, run, counts)
+        fresh = _look_up(ctx, flow, connector, works, run, counts)
+        sendable = _readable(ctx, flow, fresh, run, counts)
         if not sendable:
             return
         outcomes = connector.load([work.item() for work in sendable])
@@ -82,11 +90,16 @@ def _send(
         # the contract: raised only when nothing of the call had an effect
         _postpone(ctx, works, error)
         raise
-    _record(ctx, sendable, outcomes, run, counts)
+    _record(ctx, flow, sendable, outcomes, run, counts)
 
 
 def _look_up(
-    ctx: HubContext, connector: Connector[Any], works: Sequence[Work], run: int, counts: Counter[str]
+    ctx: HubContext,
+    flow: Flow,
+    connector: Connector[Any],
+    works: Sequence[Work],
+    run: int,
+    counts: Counter[str],
 ) -> list[Work]:
     """Record what the target has already of the unclear ones; give back what is left to send."""
     unclear = [work for work in works if work.unclear]
@@ -96,12 +109,14 @@ def _look_up(
     found = connector.find([work.key for work in unclear])
     there = [work for work in unclear if work.key in found]
     if there:
-        _record(ctx, there, [found[work.key] for work in there], run, counts)
+        _record(ctx, flow, there, [found[work.key] for work in there], run, counts)
     done = {work.id for work in there}
     return [work for work in works if work.id not in done]
 
 
-def _readable(ctx: HubContext, works: Sequence[Work], run: int, counts: Counter[str]) -> list[Work]:
+def _readable(
+    ctx: HubContext, flow: Flow, works: Sequence[Work], run: int, counts: Counter[str]
+) -> list[Work]:
     """Reject what no longer fits the definition of its document, so that it does not hold up the others."""
     good: list[Work] = []
     bad: list[tuple[Work, Outcome]] = []
@@ -121,12 +136,17 @@ def _readable(ctx: HubContext, works: Sequence[Work], run: int, counts: Counter[
         else:
             good.append(work)
     if bad:
-        _record(ctx, [work for work, _ in bad], [outcome for _, outcome in bad], run, counts)
+        _record(ctx, flow, [work for work, _ in bad], [outcome for _, outcome in bad], run, counts)
     return good
 
 
 def _record(
-    ctx: HubContext, works: Sequence[Work], outcomes: Sequence[Outcome], run: int, counts: Counter[str]
+    ctx: HubContext,
+    flow: Flow,
+    works: Sequence[Work],
+    outcomes: Sequence[Outcome],
+    run: int,
+    counts: Counter[str],
 ) -> None:
     by_key = {outcome.key: outcome for outcome in outcomes}
     # a connector that forgets a key leaves its effect unknown
@@ -135,8 +155,11 @@ def _record(
         or Outcome(key=work.key, state=OutcomeState.UNCLEAR, reason="no outcome was given")
         for work in works
     ]
+    findings = _findings(ctx, flow, works, complete)
     with transaction(ctx.ledger) as connection:
         outbox.record_outcomes(connection, works, complete, run=run)
+        if findings:
+            replace_findings(connection, findings, rule=f"target/{works[0].target}")
     for work, outcome in zip(works, complete, strict=True):
         counts[outcome.state] += 1
         log.info(
@@ -148,6 +171,39 @@ def _record(
             outcome.reference or outcome.reason or "",
             extra={"flow": work.flow, "run": run, "document": work.document_id, "target": work.target},
         )
+
+
+def _findings(
+    ctx: HubContext, flow: Flow, works: Sequence[Work], outcomes: Sequence[Outcome]
+) -> dict[int, list[Finding]]:
+    """What a target refused, as findings of the documents, at the place of the value that it names. A document that was
+    refused before and went through now has none of this target any more."""
+    pairs = list(zip(works, outcomes, strict=True))
+    findings: dict[int, list[Finding]] = {
+        work.document_id: []
+        for work, outcome in pairs
+        if work.attempts > 1 and outcome.state in (OutcomeState.WRITTEN, OutcomeState.UNCHANGED)
+    }
+    refused = [(work, outcome) for work, outcome in pairs if outcome.state is OutcomeState.REJECTED]
+    if not refused:
+        return findings
+    with transaction(ctx.ledger) as connection:
+        keys = message_keys(connection, [work.document_id for work, _ in refused])
+    fields = {work.document_id: [outcome.field or "number"] for work, outcome in refused}
+    places = document_places(ctx, flow, keys, fields)
+    for work, outcome in refused:
+        place = places.get(work.document_id, {}).get(outcome.field or "number", Place())
+        findings[work.document_id] = [
+            Finding(
+                code=outcome.code or "TARGET_REJECTED",
+                severity=Severity.ERROR,
+                message=outcome.reason or f"{work.target} refused the document without saying why.",
+                place=place,
+                rule=f"target/{work.target}",
+                field=outcome.field,
+            )
+        ]
+    return findings
 
 
 def _postpone(ctx: HubContext, works: Sequence[Work], error: ConnectorError) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from orderhub.document_findings import place_findings
 from orderhub.documents import Document
-from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import artifacts, documents, queries
+from orderhub.findings import Finding, Severity
+from orderhub.ledger import artifacts, documents
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
-from orderhub.source import source_places
+from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, ValidateResult
-from orderhub.validate.placing import place_findings
 from orderhub.validate.siblings import held, siblings
 from orderhub.validate.suite import CompiledSuite, compiled_suite, suite_path
 
@@ -111,7 +111,7 @@ def _with_places(
     """Findings with the place in the source of the value that they are about."""
     rows = [row for row in claim.documents if row.id in findings]
     fields = {number: [f.field for f in found if f.field is not None] for number, found in findings.items()}
-    places = _places(ctx, flow, rows, fields)
+    places = document_places(ctx, flow, _keys(rows), fields)
     return {
         number: [
             msgspec.structs.replace(finding, place=places[number].get(finding.field or "", finding.place))
@@ -121,28 +121,8 @@ def _with_places(
     }
 
 
-def _number_places(ctx: HubContext, flow: Flow, rows: Sequence[BatchDocument]) -> dict[int, dict[str, Place]]:
-    return _places(ctx, flow, rows, {row.id: ["number"] for row in rows})
-
-
-def _places(
-    ctx: HubContext, flow: Flow, rows: Sequence[BatchDocument], fields: dict[int, list[str]]
-) -> dict[int, dict[str, Place]]:
-    """Per document and field where it came from, looked up in the originals; each original is read once."""
-    found: dict[int, dict[str, Place]] = {row.id: {} for row in rows}
-    by_interchange: dict[int, list[BatchDocument]] = {}
-    for row in rows:
-        by_interchange.setdefault(row.interchange_id, []).append(row)
-    for interchange_id, members in by_interchange.items():
-        with transaction(ctx.ledger) as connection:
-            original = queries.interchange(connection, interchange_id)
-        if original is None or original.archive_key is None:
-            continue
-        wanted = {row.ordinal: fields[row.id] for row in members}
-        by_message = source_places(ctx, flow, original.archive_key, original.name, wanted)
-        for row in members:
-            found[row.id] = by_message.get(row.ordinal, {})
-    return found
+def _keys(rows: Sequence[BatchDocument]) -> dict[int, tuple[int, int]]:
+    return {row.id: (row.interchange_id, row.ordinal) for row in rows}
 
 
 def _write(
@@ -171,7 +151,8 @@ def _write(
             conflicts += len(verdict.conflicts)
             if verdict.conflicts:
                 taken = [row for row in rows if row.id in verdict.conflicts]
-                place_findings(connection, _number_places(ctx, flow, taken))
+                number = {row.id: ["number"] for row in taken}
+                place_findings(connection, document_places(ctx, flow, _keys(taken), number))
         documents.finish_batch(connection, claim)
     result = ValidateResult(
         batch=claim.id,
