@@ -135,7 +135,7 @@ class Supervisor:
             todo=f"The whole log is {self.log_path(name)}; start again, it goes on where it was.",
         )
 
-    def stop(self, timeout_seconds: float = 45.0) -> None:
+    def stop(self, timeout_seconds: float = 90.0) -> None:
         """Stop everything and wait until nothing is left."""
         if self._process.poll() is None:
             self._process.terminate()

@@ -17,6 +17,8 @@ import threading
 import psutil
 from supervisor import supervisord
 
+from orderhub.services import launch
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -48,6 +50,7 @@ def main(configuration: str) -> None:
     """Run supervisord with the configuration file until it is told to stop."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.environ[launch.SUPERVISOR] = str(os.getpid())
     threading.Thread(target=_watch_front, name="front-watch", daemon=True).start()
     try:
         supervisord.main(["-c", configuration])

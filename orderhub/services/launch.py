@@ -16,6 +16,8 @@ import sys
 
 #: Holds ``{name: {command, env, user, stdin, folder, stop_signal}}`` in the supervisor's environment.
 VARIABLE = "ORDERHUB__PROGRAMS"
+#: The supervisor's process id. Its program may be started when it is dead already, so getppid() would not do.
+SUPERVISOR = "ORDERHUB__SUPERVISOR"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -50,14 +52,13 @@ def _feed(text: str, user: str | None) -> None:
 
 def main(name: str) -> None:
     """Exec the program ``name``; does not return."""
-    parent = os.getppid()
     program = json.loads(os.environ[VARIABLE])[name]
     os.chdir(program["folder"])
     if program["stdin"] is not None:
         _feed(program["stdin"], program["user"])
     if program["user"] is not None:
         _drop_rights(program["user"])
-    _die_with_parent(getattr(signal, f"SIG{program['stop_signal']}"), parent)
+    _die_with_parent(getattr(signal, f"SIG{program['stop_signal']}"), int(os.environ[SUPERVISOR]))
     command = program["command"]
     os.execvpe(command[0], command, program["env"])  # noqa: S606 - the command is the hub's own, never a partner's
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -231,7 +232,10 @@ class Stack:
                 self.stop()
                 raise
         if "intake" in self.parts:
-            self.supervisor.start("intake")
+            with self._step("Intake"):
+                supervisor = self.supervisor
+                supervisor.start("intake")
+                self._wait("intake", lambda: supervisor.state("intake")[0] == "RUNNING", "The intake")
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:
@@ -313,6 +317,19 @@ class Stack:
                 "Airflow",
                 pause=0.5,
             )
+            self._check_that_it_is_our_airflow()
+
+    def _check_that_it_is_our_airflow(self) -> None:
+        """Between the choice of the port and its use another program may have taken it, even another hub."""
+        port = self._ports.airflow
+        try:
+            airflow_parts.access_token(self.endpoints)
+        except httpx.HTTPStatusError as error:
+            raise ServiceError(
+                f"At port {port} {free_ports.holder(port)} answers, which refuses the hub's sign-in "
+                f"({error.response.status_code}).",
+                todo="Start again: another port will be chosen. Or set ORDERHUB_AIRFLOW_PORT.",
+            ) from error
 
     def _install_erp(self) -> None:
         if not self._ports.erp:
