@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
 import threading
 import time
@@ -25,6 +23,7 @@ from web_seeding import Seeded, seed
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
 from orderhub.security.keys import KeyRing
+from orderhub.services import browser as chromium
 from orderhub.web.app import create_app
 from orderhub.web.ports import User, WebSettings
 
@@ -62,8 +61,8 @@ def seeded(engine: Engine, archive: Archive) -> Seeded:
 def app(engine: Engine, archive: Archive) -> FastAPI:
     settings = WebSettings(
         sign_in_url="/auth/login?next={next}",
-        run_url="/dags/{flow}/runs/{run}",
-        flow_url="/dags/{flow}",
+        run_url="/dags/{dag}/runs/{run}",
+        flow_url="/dags/{dag}",
         refresh_seconds=0.4,
     )
     return create_app(engine=engine, archive=archive, current_user=by_cookie, settings=settings)
@@ -159,7 +158,6 @@ def served(app: FastAPI, seeded: Seeded) -> Iterator[Served]:
     thread.join(10)
 
 
-CHROMIUM = os.environ.get("ORDERHUB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -174,9 +172,9 @@ CHROMIUM_ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium of this machine, else the one that ``playwright install chromium`` brought."""
+    """Chromium of this machine."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 

@@ -60,11 +60,12 @@
 
   // --- findings ------------------------------------------------------------------------------------------------------
   let findingAt = -1;
-  function show(number) {
+  function show(number, quiet = false) {
     all(".lit").forEach((element) => element.classList.remove("lit"));
     const marks = all(`[data-findings~="${CSS.escape(String(number))}"]`);
     marks.forEach((element) => element.classList.add("lit"));
-    const smooth = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    const still = quiet || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const smooth = still ? "auto" : "smooth";
     for (const pane of all(".pane .scroll")) {
       const mark = one(".lit", pane);
       if (mark) {
@@ -72,7 +73,7 @@
         pane.scrollTo({ top: top - pane.clientHeight / 2, behavior: smooth });
       }
     }
-    if (marks.length) {
+    if (marks.length && !quiet) {
       const box = marks[0].closest(".pane").getBoundingClientRect();
       if (box.top < 48 || box.top > window.innerHeight * 0.6) {
         marks[0].closest(".pane").scrollIntoView({ block: "start", behavior: smooth });
@@ -215,6 +216,14 @@
     ages();
     look();
     const wanted = /^#finding-(\d+)$/.exec(window.location.hash);
+    const first = one("button[data-finding]:not(:disabled)");
     if (wanted) show(wanted[1]);
+    else if (first) {
+      // the panes start at the first trouble, the page at its top
+      show(first.dataset.finding, true);
+      all(".lit").forEach((element) => element.classList.remove("lit"));
+      first.removeAttribute("aria-current");
+      findingAt = -1;
+    }
   });
 })();
