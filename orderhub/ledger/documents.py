@@ -97,7 +97,8 @@ def _row(claim: ClaimedInterchange, made: TranslatedDocument) -> tuple[Any, ...]
         if digest is None:
             digest = content_hash(canonical)
     number = clean(number)
-    if len(number) > NUMBER_LIMIT or not 0 <= revision <= _REVISION_LIMIT:
+    known = document is None or bool(number.strip())
+    if not known or len(number) > NUMBER_LIMIT or not 0 <= revision <= _REVISION_LIMIT:
         findings.append(_unusable_identity(number, revision, made.places))
         number, revision = number[:NUMBER_LIMIT], min(max(revision, 0), _REVISION_LIMIT)
     blocked = canonical is None or any(finding.severity is Severity.ERROR for finding in findings)
@@ -150,12 +151,12 @@ def _names(document: object) -> list[str | None]:
 
 
 def _unusable_identity(number: str, revision: int, places: Mapping[str, Place] | None) -> Finding:
-    field = "number" if len(number) > NUMBER_LIMIT else "revision"
+    field = "revision" if len(number.strip()) > 0 and len(number) <= NUMBER_LIMIT else "number"
     value = number if field == "number" else str(revision)
     return Finding(
         code="LEDGER_IDENTITY_UNUSABLE",
         severity=Severity.ERROR,
-        message=f"The document's {field} {value[:60]!r} cannot be kept: a number has at most {NUMBER_LIMIT} characters, "
+        message=f"The document's {field} {value[:60]!r} cannot be kept: a number has 1 to {NUMBER_LIMIT} characters, "
         "a revision is from 0 to 2147483647. Ask the sender for a usable one, or correct the mapping.",
         place=(places or {}).get(field, Place()),
         rule="identity",

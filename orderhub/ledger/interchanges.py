@@ -254,8 +254,9 @@ _ORIGINAL = text(
 
 def settled_original(connection: Connection, claim: ClaimedInterchange) -> int | None:
     """The earlier interchange with the same bytes on this flow when every document of it went on (none quarantined,
-    in conflict, discarded or open): this one may be finished as ``duplicate`` without translating it."""
-    if claim.same_bytes_as is None:
+    in conflict, discarded or open): this one may be finished as ``duplicate`` without translating it. None also when
+    somebody asked for messages of this one again."""
+    if claim.same_bytes_as is None or claim.ordinals is not None:
         return None
     found = connection.execute(_ORIGINAL, {"first": claim.same_bytes_as}).scalar()
     return None if found is None else int(found)

@@ -125,9 +125,16 @@ _LOCK = text(
 )
 
 
-def _held(connection: Connection, works: Sequence[Work], done: dict[int, str] | None = None) -> list[Work]:
+def _held(
+    connection: Connection,
+    works: Sequence[Work],
+    done: dict[int, str] | None = None,
+    *,
+    settled_too: bool = False,
+) -> list[Work]:
     """Lock the rows; those of the works that are still leased under their fence. ``done`` (id → outcome) are rows that
-    may already carry that outcome under the same fence: a repeated call. Raises ``LeaseLost`` for any other."""
+    may already carry that outcome under the same fence: a repeated call; with ``settled_too`` any that this very lease
+    ended. Raises ``LeaseLost`` for any other."""
     rows = {row.id: row for row in connection.execute(_LOCK, {"ids": [work.id for work in works]})}
     held = []
     for work in works:
@@ -135,7 +142,7 @@ def _held(connection: Connection, works: Sequence[Work], done: dict[int, str] | 
         mine = row if row is not None and row.fence == work.fence else None
         if mine and mine.state == OutboxState.LEASED.value and mine.lease_owner == work.worker:
             held.append(work)
-        elif not (mine and done is not None and mine.outcome == done[work.id]):
+        elif not (mine and (settled_too or (done is not None and mine.outcome == done[work.id]))):
             raise LeaseLost(
                 f"Outbox row {work.id} (document {work.document_id} to {work.target}) is no longer leased to "
                 f"{work.worker} (fence {work.fence}).",
@@ -243,9 +250,10 @@ def postpone(
     delay_seconds: float | None = None,
 ) -> None:
     """Give leases back because the target could not be reached: due again after ``delay_seconds`` (None: 2 s doubled
-    with each attempt, at most 15 minutes). Nothing had an effect; what was unclear stays so. Raises ``LeaseLost``."""
+    with each attempt, at most 15 minutes). Nothing had an effect; what was unclear stays so, what this lease has recorded
+    already too. Raises ``LeaseLost``."""
     if works:
-        held = _held(connection, works)
+        held = _held(connection, works, settled_too=True)
         values = {"code": code, "reason": clean_or_none(reason), "delay": delay_seconds}
         connection.execute(_POSTPONE, {"ids": [work.id for work in held], **values})
 

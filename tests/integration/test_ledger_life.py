@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
+
 import pytest
 from ledger_support import (
     BOTH,
@@ -36,6 +39,7 @@ from orderhub.ledger import (
     queries,
     runs,
 )
+from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import (
     AcknowledgementOutcome,
@@ -46,7 +50,9 @@ from orderhub.ledger.records import (
     Verdict,
 )
 from orderhub.ledger.states import DocumentState, Environment, InterchangeState
+from orderhub.ledger.sweep import sweep_archive
 from orderhub.ledger.transitions import TransitionRefused
+from orderhub.security.keys import KeyRing
 
 pytestmark = pytest.mark.integration
 
@@ -545,3 +551,52 @@ def test_a_batch_ends_only_when_every_document_has_a_verdict(engine: Engine) -> 
     load(engine)
     with transaction(engine) as connection:
         assert documents.make_batches(connection, FLOW) == []
+
+
+def test_originals_without_a_row_are_swept_and_the_others_kept(engine: Engine, tmp_path: Path) -> None:
+    archive = Archive(str(tmp_path), KeyRing.from_text(KeyRing.generate()))
+    kept, orphan = archive.store(b"recorded"), archive.store(b"crashed before its row")
+    receive(engine, "one.edi", sha256=kept.sha256, archive_key=kept.key)
+    assert sweep_archive(engine, archive) == []
+    assert sweep_archive(engine, archive, older_than=dt.timedelta(seconds=-5)) == [orphan.key]
+    assert archive.read(kept.key) == b"recorded"
+
+
+def test_a_retried_order_of_a_repeated_file_is_translated(engine: Engine) -> None:
+    receive(engine, "one.edi", sha256="same")
+    translate(engine, [order("A")])
+    validate(engine, bad=lambda number: True)
+    receive(engine, "two.edi", sha256="same")
+    translate(engine, [order("A")])
+    validate(engine, bad=lambda number: True)
+    for place in range(2):
+        with transaction(engine) as connection:
+            documents.retry(connection, ids(engine, "A")[place : place + 1], actor="ann")
+            (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
+            assert interchanges.settled_original(connection, claim) is None
+            interchanges.give_back(connection, claim)
+        translate(engine, [order("A")])
+        validate(engine)
+    assert states(engine) == {"A": ["superseded", "superseded", "accepted", "duplicate"]}
+
+
+def test_what_was_recorded_before_the_target_went_away_stays(engine: Engine) -> None:
+    receive(engine, "one.edi")
+    translate(engine, [order("A"), order("B")])
+    validate(engine)
+    works = lease(engine)
+    record(engine, works[:1])
+    with transaction(engine) as connection:
+        outbox.postpone(connection, works, code="CONNECTOR_UNAVAILABLE", reason="down", delay_seconds=0)
+    assert states(engine) == {"A": ["loaded"], "B": ["loading"]}
+    assert [work.number for work in lease(engine)] == ["B"]
+
+
+def test_a_document_without_a_number_is_kept_back(engine: Engine) -> None:
+    receive(engine, "one.edi")
+    translate(engine, [order(" ")])
+    with transaction(engine) as connection:
+        (row,) = queries.find_documents(connection).rows
+    assert row.state is DocumentState.QUARANTINED
+    assert row.first_finding is not None
+    assert row.first_finding.code == "LEDGER_IDENTITY_UNUSABLE"
