@@ -556,7 +556,8 @@ class Binder:
                 return decimal(value) if isinstance(value, str) else value
 
             return number if Kind.NUMBER in kinds else None
-        if kinds <= TEXTUAL or len(kinds) == 1:
+        written = isinstance(expression.left, Number) or isinstance(expression.right, Number)
+        if (kinds <= TEXTUAL and not written) or len(kinds) == 1:
             if kinds == {Kind.BOOLEAN} and expression.operator not in ("==", "!="):
                 raise self.wrong(
                     "MAPPING_TYPE",
@@ -566,7 +567,7 @@ class Binder:
                     expression.offset,
                 )
             return None
-        todo = "Convert one side: append | decimal." if kinds & NUMERIC else "Convert one side."
+        todo = "Convert one side: append | decimal, or quote the number." if kinds & NUMERIC else "Convert one side."
         raise self.wrong(
             "MAPPING_TYPE",
             f"{left.kind.value} cannot be compared with {right.kind.value}.",

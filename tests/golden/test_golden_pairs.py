@@ -1,0 +1,49 @@
+"""Every mapping of the repository is right, and makes of its examples what stands beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orderhub.mapping import check_mapping
+from orderhub.mapping import test_mapping as run_pairs
+
+MAPPINGS = sorted((Path(__file__).resolve().parents[2] / "mappings").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.stem)
+def test_mapping_is_accepted(path: Path) -> None:
+    assert check_mapping(path) == []
+
+
+@pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.stem)
+def test_examples_translate_as_expected(path: Path) -> None:
+    results = run_pairs(path)
+    assert [f"{result.case}: {result.difference}" for result in results if not result.ok] == []
+    folder = path.parent / "examples" / path.stem
+    failing = [result for result in results if (folder / f"{result.case}.findings.json").is_file()]
+    assert len(failing) >= 5, "examples of what is refused are missing"
+    assert len(results) - len(failing) >= 2
+
+
+def test_a_pair_that_differs_is_shown(tmp_path: Path) -> None:
+    source = MAPPINGS[0]
+    case = tmp_path / "examples" / source.stem
+    case.mkdir(parents=True)
+    (tmp_path / source.name).write_bytes(source.read_bytes())
+    lookups = tmp_path / "lookups"
+    lookups.mkdir()
+    for table in (source.parent / "lookups").glob("*.csv"):
+        (lookups / table.name).write_bytes(table.read_bytes())
+    original = source.parent / "examples" / source.stem
+    example = next(path for path in sorted(original.iterdir()) if path.suffix != ".json")
+    (case / example.name).write_bytes(example.read_bytes())
+    assert "neither" in run_pairs(tmp_path / source.name)[0].difference
+    (case / f"{example.stem}.json").write_text('{"number": "wrong"}')
+    result = run_pairs(tmp_path / source.name)[0]
+    assert not result.ok
+    assert '-    "number": "wrong"' in result.difference
+    (case / f"{example.stem}.json").unlink()
+    (case / f"{example.stem}.findings.json").write_text('[{"code": "VALUE_DATE"}, {"code": "VALUE_DATE"}]')
+    assert not run_pairs(tmp_path / source.name)[0].ok
