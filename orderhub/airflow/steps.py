@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 def pull(flow: str, context: Context) -> list[int]:
     """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
-    if context["dag_run"].run_type == DagRunType.BACKFILL:
+    if context["dag_run"].run_type == DagRunType.BACKFILL_JOB:
         # a backfill must not pull: what arrives now is none of its interval
         raise AirflowFailException(
             "This version cannot process again what was received in an interval. "
