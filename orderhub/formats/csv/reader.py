@@ -63,6 +63,7 @@ class CsvSession:
         self._seen: dict[tuple[str, ...], int] = {}
         #: of the message being read
         self._findings: list[Finding] = []
+        self._cut = 0
         #: of rows whose message is not known yet
         self._pending: list[Finding] = []
         self._rows = 0
@@ -198,7 +199,7 @@ class CsvSession:
             key = (row[single],) if single is not None else tuple(row[at] for at in key_at)
             if group is None or key != group.key:
                 if group is not None:
-                    yield group, self._findings
+                    yield group, self._all_findings(group)
                 self._findings = []
                 group = self._new_group(header, key, row)
             row.group = group
@@ -215,14 +216,30 @@ class CsvSession:
                 for finding in self._pending:
                     place = msgspec.structs.replace(finding.place, message=group.reference)
                     located = msgspec.structs.replace(finding, place=place)
-                    if finding not in known and located not in known:
+                    if len(known) >= MAX_FINDINGS:
+                        self._cut += 1
+                    elif finding not in known[-1:] and located not in known[-1:]:
                         known.append(located)
                 self._pending.clear()
         if group is not None:
-            yield group, self._findings
+            yield group, self._all_findings(group)
         elif self._pending:
             self.summary.findings.extend(self._pending)
             self._refused()
+
+    def _all_findings(self, group: RowGroup) -> list[Finding]:
+        """Those of the message that ends, with a word about those that were not kept."""
+        if self._cut:
+            self._findings.append(
+                Finding(
+                    code="FINDINGS_CUT",
+                    severity=Severity.INFO,
+                    message=f"{self._cut} more findings in {group.reference} are not kept.",
+                    place=group.place(group.rows[0], None),
+                )
+            )
+            self._cut = 0
+        return self._findings
 
     def _new_group(self, header: Header, key: tuple[str, ...], row: Row) -> RowGroup:
         group = RowGroup(
