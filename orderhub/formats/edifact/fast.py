@@ -12,7 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
 
 from orderhub.formats.edifact.grammar import Composite, Element, Message, Segment
 from orderhub.formats.edifact.source import MessageSource
@@ -21,8 +22,9 @@ from orderhub.formats.edifact.syntax import Delimiters, shield
 from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegment
 
 #: Segments remembered; long ones are not (they hardly come again).
-MEMO_LIMIT = 20_000
+MEMO_LIMIT = 4_000
 MEMO_LENGTH = 120
+COMBINATIONS = 1_000
 RUN_LIMIT = 5_000
 SHAPE_LIMIT = 500
 SHAPE_LENGTH = 2_000
@@ -81,6 +83,19 @@ def _element_pattern(element: Element, text: str) -> str:
     return f"({char}{{{1 if element.mandatory else 0},{most}}})"
 
 
+_Coded: TypeAlias = list[tuple[int, frozenset[str]]]
+
+
+class _Matcher(NamedTuple):
+    """``accepted`` are combinations of codes, as ``codes_of`` gives them, that were found to be listed."""
+
+    match: Callable[[str], Any]
+    codes_of: Callable[[ParsedSegment], Any]
+    accepted: set[Any]
+    coded: _Coded
+    numeric: list[int]
+
+
 class _Memo(dict[str, ParsedSegment]):
     """Segment text → parsed segment. What is missing is matched; ``_Slow`` when it does not match."""
 
@@ -91,23 +106,21 @@ class _Memo(dict[str, ParsedSegment]):
         self._message = message
         self._delimiters = delimiters
         self._uncover = shield(delimiters).uncover
-        self._matchers: dict[
-            str, tuple[Callable[[str], Any], list[tuple[int, frozenset[str]]], list[int]]
-        ] = {}
+        self._matchers: dict[str, _Matcher] = {}
 
     def __missing__(self, text: str) -> ParsedSegment:
         matcher = self._matchers.get(text[:3])
         if matcher is None:
             matcher = self._compile(text[:3])
-        match, coded, numeric = matcher
+        match, codes_of, accepted, coded, numeric = matcher
         found = match(text)
         if found is None:
             raise _Slow
         parsed: ParsedSegment = found.groups("")
-        for at, codes in coded:
-            value = parsed[at]
-            if value and value not in codes:
-                raise _Slow
+        if coded:
+            codes = codes_of(parsed)
+            if codes not in accepted:
+                self._accept(codes, parsed, accepted, coded)
         if "," in text and any("," in parsed[at] for at in numeric):
             values = list(parsed)
             for at in numeric:
@@ -121,7 +134,18 @@ class _Memo(dict[str, ParsedSegment]):
             self[text] = parsed
         return parsed
 
-    def _compile(self, tag: str) -> tuple[Callable[[str], Any], list[tuple[int, frozenset[str]]], list[int]]:
+    @staticmethod
+    def _accept(codes: Any, parsed: ParsedSegment, accepted: set[Any], coded: _Coded) -> None:
+        """Check a combination of codes that was not met before."""
+        for at, listed in coded:
+            value = parsed[at]
+            if value and value not in listed:
+                raise _Slow
+        if len(accepted) >= COMBINATIONS:
+            accepted.clear()
+        accepted.add(codes)
+
+    def _compile(self, tag: str) -> _Matcher:
         segment = self._message.segments.get(tag)
         if segment is None:
             raise _Slow
@@ -129,8 +153,10 @@ class _Memo(dict[str, ParsedSegment]):
         components = list(segment.components())
         coded = [(flat, what.codes) for flat, _, _, what in components if what.codes is not None]
         numeric = [flat for flat, _, _, what in components if what.kind == "n"]
-        self._matchers[tag] = (pattern.fullmatch, coded, numeric)
-        return self._matchers[tag]
+        codes_of = itemgetter(*[flat for flat, _ in coded]) if coded else len
+        matcher = _Matcher(pattern.fullmatch, codes_of, set(), coded, numeric)
+        self._matchers[tag] = matcher
+        return matcher
 
 
 class _Run:

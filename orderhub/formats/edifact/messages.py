@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from orderhub.findings import Finding, Severity
@@ -14,6 +13,7 @@ from orderhub.formats.edifact.check import (
     check_message,
     split_exactly,
 )
+from orderhub.formats.edifact.envelope import Trailer, split_elements
 from orderhub.formats.edifact.fast import FastReader
 from orderhub.formats.edifact.grammar import Message, directory, releases
 from orderhub.formats.edifact.problems import Policy
@@ -24,35 +24,6 @@ from orderhub.formats.edifact.tree import GroupNode
 
 #: Message references remembered per interchange to find doubles; beyond that, doubles are no longer looked for.
 REFERENCES = 1_000_000
-
-
-class Trailer(NamedTuple):
-    """What a trailer must say: ``counted`` things, and the header's ``reference``."""
-
-    tag: str
-    header: str
-    counted: int
-    reference: str
-    things: str
-
-    def check(self, count: str, reference: str) -> Iterator[tuple[str, str, int, str]]:
-        """Code, message, element and value of what is wrong."""
-        if not count.isascii() or not count.isdigit() or int(count[:18]) != self.counted:
-            yield (
-                f"EDIFACT_{self.tag}_COUNT",
-                f"{self.tag} counts {count or 'nothing'!r}, there are {self.counted} {self.things}. Something is lost, "
-                "doubled or miscounted; ask the sender to send it again.",
-                1,
-                count,
-            )
-        if reference != self.reference:
-            yield (
-                f"EDIFACT_{self.tag}_REFERENCE",
-                f"{self.tag} has the reference {reference!r}, {self.header} has {self.reference!r}. They must be the "
-                "same; ask the sender to send it again.",
-                2,
-                reference,
-            )
 
 
 class _Plan(NamedTuple):
@@ -158,7 +129,7 @@ class MessageReader:
         collector = Collector(source, self._policy)
         segments = split_exactly(source)
         delimiters = source.delimiters
-        header = [e.split(delimiters.component) for e in segments[0].split(delimiters.element)]
+        header = split_elements(segments[0], delimiters)
         reference = header[1][0] if len(header) > 1 else ""
         source.reference = reference or None
         identifier = segments[0].split(delimiters.element)[2] if len(header) > 2 else ""
@@ -182,7 +153,7 @@ class MessageReader:
         if len(references) < REFERENCES:
             references.add(reference)
         if whole:
-            trailer = [e.split(delimiters.component) for e in segments[-1].split(delimiters.element)]
+            trailer = split_elements(segments[-1], delimiters)
             check = Trailer("UNT", "UNH", len(segments), reference, "segments (UNH and UNT counted)")
             counted = trailer[1][0] if len(trailer) > 1 else ""
             repeated = trailer[2][0] if len(trailer) > 2 else ""

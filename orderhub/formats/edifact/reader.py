@@ -14,8 +14,15 @@ from pathlib import Path
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSummary, Source
 from orderhub.formats.edifact.check import Collector, SegmentChecker, split_exactly
+from orderhub.formats.edifact.envelope import (
+    OpenInterchange,
+    Trailer,
+    open_interchange,
+    split_elements,
+    value_at,
+)
 from orderhub.formats.edifact.grammar import service_directory
-from orderhub.formats.edifact.messages import MessageReader, Trailer
+from orderhub.formats.edifact.messages import MessageReader
 from orderhub.formats.edifact.problems import DEFAULT_POLICY, SYNTAX, Policy
 from orderhub.formats.edifact.scanner import Cut, Scanner
 from orderhub.formats.edifact.source import MessageSource
@@ -37,33 +44,6 @@ class EdifactReader:
         return EdifactSession(source, name, findings if findings is not None else Findings(), self.policy)
 
 
-class _Open:
-    """What is open around the next message: the interchange and, within it, perhaps a group."""
-
-    __slots__ = (
-        "codec",
-        "group",
-        "group_messages",
-        "groups",
-        "info",
-        "messages",
-        "references",
-        "syntax",
-        "version",
-    )
-
-    def __init__(self, info: EnvelopeInfo, syntax: str, version: str, codec: str) -> None:
-        self.info = info
-        self.syntax = syntax
-        self.version = version
-        self.codec = codec
-        self.messages = 0
-        self.groups = 0
-        self.group: str | None = None  # reference of the open group
-        self.group_messages = 0
-        self.references: set[str] = set()
-
-
 class EdifactSession:
     """One file being read; iterate once, then look at ``summary``."""
 
@@ -73,7 +53,7 @@ class EdifactSession:
         self._name = name
         self._skim = False
         self._refused: list[bool] = []
-        self._open: _Open | None = None
+        self._open: OpenInterchange | None = None
         self._bom = False
         self._reader = MessageReader(policy)
         self.summary = ReadSummary(
@@ -116,6 +96,12 @@ class EdifactSession:
                 else:
                     self._garbage(scanner)
             self._finish(scanner)
+        if not summary.interchanges and not summary.findings.errors:
+            self._say(
+                "EDIFACT_EMPTY",
+                "The file holds no interchange. Ask the sender to send it again.",
+                Place(file=self._name, offset=0, line=1, column=1),
+            )
         if summary.findings.errors:
             summary.well_formed = False
         nothing = not summary.interchanges or all(info.refused for info in summary.interchanges)
@@ -146,7 +132,7 @@ class EdifactSession:
 
     def _finish(self, scanner: Scanner) -> None:
         if self._open is not None:
-            self._close_unfinished(scanner.here(), "the file ends")
+            self._close_unfinished(self._open, scanner.here(), "the file ends")
 
     # ------------------------------------------------------------------ findings
 
@@ -190,7 +176,7 @@ class EdifactSession:
             )
             delimiters = STANDARD
         if self._open is not None:
-            self._close_unfinished(cut, "another UNA comes")
+            self._close_unfinished(self._open, cut, "another UNA comes")
         self._delimiters = scanner.delimiters = delimiters
 
     def _service(self, scanner: Scanner, tag: str) -> bool:
@@ -208,41 +194,45 @@ class EdifactSession:
             return False
         collector = Collector(source, self._policy)
         text = split_exactly(source)[0]
-        version = self._open.version if self._open else "3"
-        definition = service_directory(version).segment(tag)
-        assert definition is not None  # every table has the service segments  # noqa: S101
         if tag == "UNB":
             if self._open is not None:
-                self._close_unfinished(cut, "another UNB comes")
+                self._close_unfinished(self._open, cut, "another UNB comes")
             self._unb(source, text, cut)
             return True
-        elements = [e.split(self._delimiters.component) for e in text.split(self._delimiters.element)]
-        if self._open is None or tag in ("UNH", "UNT") or (tag == "UNE" and self._open.group is None):
+        elements = split_elements(text, self._delimiters)
+        current = self._open
+        if current is None or tag in ("UNH", "UNT") or (tag == "UNE" and current.group is None):
             self._stray(tag, source, scanner)
             return True
         if tag == "UNG":
-            SegmentChecker(self._delimiters, collector, guide=False).check(0, text, definition)
-            self._envelope_findings("EDIFACT_UNG", collector, self._open.info)
-            if self._open.group is not None:
-                self._group_unfinished(source, "another UNG comes")
-            self._open.group = _value(elements, 5)
-            self._open.group_messages = 0
-            self._open.groups += 1
+            definition = service_directory(current.version).segment(tag)
+            if definition is not None:
+                SegmentChecker(self._delimiters, collector, guide=False).check(0, text, definition)
+            self._envelope_findings("EDIFACT_UNG", collector, current.info)
+            if current.group is not None:
+                self._group_unfinished(current, source, "another UNG comes")
+            current.group = value_at(elements, 5)
+            current.group_messages = 0
+            current.groups += 1
         elif tag == "UNE":
             self._check_trailer(
-                Trailer("UNE", "UNG", self._open.group_messages, self._open.group or "", "messages"),
+                Trailer("UNE", "UNG", current.group_messages, current.group or "", "messages"),
                 elements,
                 source,
+                current.info,
             )
-            self._open.group = None
+            current.group = None
         else:
-            if self._open.group is not None:
-                self._group_unfinished(source, "UNZ comes")
-            grouped = self._open.groups > 0
-            count = self._open.groups if grouped else self._open.messages
-            reference = self._open.info.control_reference or ""
+            if current.group is not None:
+                self._group_unfinished(current, source, "UNZ comes")
+            grouped = current.groups > 0
+            count = current.groups if grouped else current.messages
+            reference = current.info.control_reference or ""
             self._check_trailer(
-                Trailer("UNZ", "UNB", count, reference, "groups" if grouped else "messages"), elements, source
+                Trailer("UNZ", "UNB", count, reference, "groups" if grouped else "messages"),
+                elements,
+                source,
+                current.info,
             )
             self._open = None
         return True
@@ -266,42 +256,28 @@ class EdifactSession:
         scanner.discard(inside=False)
 
     def _unb(self, source: MessageSource, text: str, cut: Cut) -> None:
-        elements = [e.split(self._delimiters.component) for e in text.split(self._delimiters.element)]
-        syntax, version = _value(elements, 1), _value(elements, 1, 1)
-        codec = "utf-8" if self._bom else codec_of(syntax)
-        info = EnvelopeInfo(
-            format="edifact",
-            sender=_value(elements, 2) or None,
-            sender_qualifier=_value(elements, 2, 1) or None,
-            receiver=_value(elements, 3) or None,
-            receiver_qualifier=_value(elements, 3, 1) or None,
-            prepared_at=":".join(v for v in (_value(elements, 4), _value(elements, 4, 1)) if v) or None,
-            control_reference=_value(elements, 5) or None,
-            application_reference=_value(elements, 7) or None,
-            test=_value(elements, 11) == "1",
-            syntax=f"{syntax}:{version}",
-            encoding=codec or "iso8859-1",
-            number=len(self.summary.interchanges) + 1,
-            offset=cut.offset,
-        )
+        elements = split_elements(text, self._delimiters)
+        current = open_interchange(elements, bom=self._bom)
+        info = current.info
+        info.number = len(self.summary.interchanges) + 1
+        info.offset = cut.offset
         if len(self._refused) >= info.number:
             info.refused = self._refused[info.number - 1]
         self.summary.interchanges.append(info)
-        self._open = _Open(info, syntax, version, codec or "iso8859-1")
+        self._open = current
         source.interchange = info.control_reference
         collector = Collector(source, self._policy)
-        checker = SegmentChecker(self._delimiters, collector, guide=False)
-        definition = service_directory(version).segment("UNB")
+        definition = service_directory(current.version).segment("UNB")
         if definition is not None:
-            checker.check(0, text, definition)
+            SegmentChecker(self._delimiters, collector, guide=False).check(0, text, definition)
         self._envelope_findings("EDIFACT_UNB", collector, info)
-        if codec is None:
+        if codec_of(current.syntax) is None:
             self._say(
                 "EDIFACT_UNB_SYNTAX",
-                f"The syntax identifier {syntax!r} is not one of ISO 9735; the text was read as ISO 8859-1. "
-                "Have the sender name the character set (UNOA to UNOY).",
+                f"The syntax identifier {current.syntax!r} is not one of ISO 9735; the text was read as "
+                f"{current.codec}. Have the sender name the character set (UNOA to UNOY).",
                 source.place(0, 1, 1),
-                value=syntax,
+                value=current.syntax,
                 info=info,
             )
 
@@ -323,29 +299,27 @@ class EdifactSession:
             if severity is Severity.ERROR:
                 info.refused = True
 
-    def _check_trailer(self, trailer: Trailer, elements: list[list[str]], source: MessageSource) -> None:
-        assert self._open is not None  # noqa: S101
-        info = self._open.info
-        for code, message, element, value in trailer.check(_value(elements, 1), _value(elements, 2)):
+    def _check_trailer(
+        self, trailer: Trailer, elements: list[list[str]], source: MessageSource, info: EnvelopeInfo
+    ) -> None:
+        for code, message, element, value in trailer.check(value_at(elements, 1), value_at(elements, 2)):
             self._say(code, message, source.place(0, element), info=info, value=value)
 
-    def _group_unfinished(self, source: MessageSource, why: str) -> None:
-        assert self._open is not None  # noqa: S101
+    def _group_unfinished(self, current: OpenInterchange, source: MessageSource, why: str) -> None:
         self._say(
             "EDIFACT_UNE_MISSING",
-            f"The group {self._open.group!r} has no UNE: {why}. Ask the sender for the whole interchange.",
+            f"The group {current.group!r} has no UNE: {why}. Ask the sender for the whole interchange.",
             source.place(0),
-            info=self._open.info,
+            info=current.info,
         )
-        self._open.group = None
+        current.group = None
 
-    def _close_unfinished(self, cut: Cut, why: str) -> None:
-        assert self._open is not None  # noqa: S101
-        info = self._open.info
+    def _close_unfinished(self, current: OpenInterchange, cut: Cut, why: str) -> None:
+        info = current.info
         self._say(
             "EDIFACT_UNZ_MISSING",
             f"The interchange {info.control_reference!r} that begins at byte {info.offset} has no UNZ: {why} after "
-            f"{self._open.messages} message(s). It is probably cut off; ask the sender to send it again.",
+            f"{current.messages} message(s). It is probably cut off; ask the sender to send it again.",
             Place(
                 file=self._name,
                 interchange=info.control_reference,
@@ -381,7 +355,7 @@ class EdifactSession:
 
     # ------------------------------------------------------------------ messages
 
-    def _message(self, scanner: Scanner, current: _Open) -> MessageTree | None:
+    def _message(self, scanner: Scanner, current: OpenInterchange) -> MessageTree | None:
         cut = scanner.message(self._policy.message_limit)
         current.messages += 1
         current.group_messages += 1
@@ -418,9 +392,3 @@ class EdifactSession:
         if tree.findings and any(f.severity is Severity.ERROR and f.code in SYNTAX for f in tree.findings):
             summary.well_formed = False
         return tree
-
-
-def _value(elements: list[list[str]], element: int, component: int = 0) -> str:
-    if element >= len(elements) or component >= len(elements[element]):
-        return ""
-    return elements[element][component]

@@ -19,6 +19,9 @@ CHUNK = 256 * 1024
 EXCERPT_BYTES = 1024
 OVERLAP = 16
 
+#: What may end a message without its trailer. Where one of them stands as text, a closer look decides.
+OTHERS = (b"UNH", b"UNB", b"UNZ", b"UNG", b"UNE", b"UNA")
+
 _START = re.compile(rb"UN[AB][^A-Za-z0-9]")
 
 
@@ -180,14 +183,13 @@ class Scanner:
         """From UNH to the end of UNT; not whole when another service segment, the end of the file or the limit comes
         first."""
         trailer = b"UNT" + self.delimiters.element.encode("ascii")
-        header = b"UNH" + self.delimiters.element.encode("ascii")
         terminator = self.delimiters.terminator.encode("ascii")
         release = self.delimiters.release.encode("ascii")
         start = self._position
         at = self._buffer.find(trailer, start)
         if at >= 0 and self._begins_segment(at, terminator, release):
             end = find_unreleased(self._buffer, terminator, release, at)
-            if end >= 0 and self._buffer.find(header, start + 3, at) < 0:
+            if end >= 0 and all(self._buffer.find(tag, start + 3, at) < 0 for tag in OTHERS):
                 return self._take(end + 1, True)
         return self._message_slowly(limit, terminator, release)
 
@@ -230,6 +232,7 @@ class Scanner:
             pattern = _START
         dropped = 0
         first: Cut | None = None
+        self.head(EXCERPT_BYTES)
         while True:
             # never at the position itself: that has been looked at already
             found = pattern.search(self._buffer, self._position + (0 if dropped else 1))

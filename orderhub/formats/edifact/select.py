@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import SeveralValues
+from orderhub.formats.edifact.grammar import Position
 from orderhub.formats.edifact.tree import GroupNode, ParsedSegment
 
 
@@ -211,3 +212,54 @@ def locator(
         return [node[3].place(node[2], path=text)]
 
     return where
+
+
+def group_nodes(
+    position: Position, through: int | None, tests: tuple[Test, ...], nth: int | None
+) -> Callable[[GroupNode], Sequence[GroupNode]]:
+    """The nodes of a group (or of single segments) within a node."""
+    number = position.number
+    single = not position.group
+
+    def every(node: GroupNode) -> list[GroupNode]:
+        index, segments, first, source = node
+        places = index.get(number)
+        if not places:
+            return []
+        if places.__class__ is list:  # the message's repeating group: nodes already
+            return list(places)
+        if single:
+            return [({number: (0,)}, [segments[at]], first + at, source) for at in places]
+        return [(inner, segments[start:end], first + start, source) for start, end, inner in places]
+
+    if through is not None:
+
+        def plain(node: GroupNode) -> list[GroupNode]:
+            return [found for above in node[0].get(through, ()) for found in every(above)]
+    else:
+        plain = every
+    if not tests and nth is None:
+        return plain
+    if len(tests) == 1 and nth is None and through is None and not single and len(tests[0].flats) == 1:
+        flat, value = tests[0].flats[0], tests[0].value
+
+        def matching(node: GroupNode) -> list[GroupNode]:
+            index, segments, first, source = node
+            places = index.get(number)
+            if not places:
+                return []
+            if places.__class__ is list:
+                return [found for found in places if found[1][0][flat] == value]
+            return [
+                (inner, segments[start:end], first + start, source)
+                for start, end, inner in places
+                if segments[start][flat] == value
+            ]
+
+        return matching
+
+    def chosen(node: GroupNode) -> list[GroupNode]:
+        nodes = [n for n in plain(node) if all(test.holds(n[1][0]) for test in tests)]
+        return nodes if nth is None else nodes[nth - 1 : nth]
+
+    return chosen

@@ -8,9 +8,9 @@ import pytest
 from edifact_samples import HEAD, LINE, RICH, TAIL, message, read, wrap
 
 from orderhub.formats.edifact.check import Collector, check_characters, check_message, split_exactly
+from orderhub.formats.edifact.envelope import Trailer
 from orderhub.formats.edifact.fast import FastReader
 from orderhub.formats.edifact.grammar import directory, releases
-from orderhub.formats.edifact.messages import Trailer
 from orderhub.formats.edifact.problems import DEFAULT_POLICY
 from orderhub.formats.edifact.scanner import Cut
 from orderhub.formats.edifact.source import MessageSource
