@@ -11,7 +11,6 @@ temporary folder when none does.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
 import sys
@@ -19,22 +18,25 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
+import msgspec
 import psycopg
 
+from benchmarks import Result
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.purchases import ORDERED
 from orderhub.connector import Credentials
 from orderhub.errors import ServiceError
 from orderhub.formats.generate import generate_files
 from orderhub.services import endpoints as addresses
-from orderhub.services.airflow_parts import unhealthy
+from orderhub.services.airflow_parts import access_token, unhealthy
 from orderhub.services.endpoints import Endpoints
-from orderhub.services.settings import get_settings
+from orderhub.services.settings import get_settings, load_settings
+from orderhub.services.stack import Stack
 
+BENCH = True
 FLOW = "edifact_orders"
 TARGET = "tryton"
 LINES = 5
@@ -46,17 +48,6 @@ _DONE = """
     JOIN ledger.outbox AS o ON o.document_id = d.id
     WHERE d.number = ANY(%s) AND o.target = %s AND o.state = 'done' GROUP BY d.number
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of benchmarks/results.json. There is no peer to compare with: ``peer`` is the target."""
-
-    name: str
-    ours: float
-    peer: float | None
-    ratio: float | None
-    unit: str
 
 
 def drop(inbox: Path, files: Sequence[tuple[str, bytes]]) -> dict[str, float]:
@@ -118,8 +109,6 @@ def idle(reachable: Endpoints, token: str) -> bool:
 
 def settle(reachable: Endpoints) -> None:
     """Wait until the flow has nothing to do."""
-    from orderhub.services.airflow_parts import access_token
-
     token = access_token(reachable)
     end = time.monotonic() + PATIENCE
     quiet = 0
@@ -130,7 +119,7 @@ def settle(reachable: Endpoints) -> None:
 
 def measure(
     reachable: Endpoints, *, singles: int = 20, burst: int = 200, seed: int | None = None
-) -> list[Row]:
+) -> list[Result]:
     """Drop single files one after the other, then a burst.
 
     :raises SystemExit: when an order was missed or is in the ERP more or less than once.
@@ -160,10 +149,10 @@ def measure(
         )
     median = statistics.median(taken)
     return [
-        Row("arrival_to_erp_median", round(median, 2), 4.0, round(4.0 / median, 2), "s"),
-        Row("arrival_to_erp_worst", round(max(taken), 2), None, None, "s"),
-        Row(f"burst_of_{burst}_to_last_in_erp", round(last, 1), None, None, "s"),
-        Row(f"burst_of_{burst}_missed", float(missed), 0.0, None, "files"),
+        Result("arrival_to_erp_median", round(median, 2), 4.0, round(4.0 / median, 2), "s"),
+        Result("arrival_to_erp_worst", round(max(taken), 2), None, None, "s"),
+        Result(f"burst_of_{burst}_to_last_in_erp", round(last, 1), None, None, "s"),
+        Result(f"burst_of_{burst}_missed", float(missed), 0.0, None, "files"),
     ]
 
 
@@ -177,9 +166,6 @@ def hub() -> Iterator[Endpoints]:
             return
     except ServiceError:
         pass  # never started
-    from orderhub.services.settings import load_settings
-    from orderhub.services.stack import Stack
-
     folder = Path(tempfile.mkdtemp(prefix="oh-bench-", dir="/tmp"))
     folder.chmod(0o711)
     try:
@@ -189,8 +175,14 @@ def hub() -> Iterator[Endpoints]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def run(rounds: int) -> list[Result]:
+    """The bench: 20 single files and a burst of 200, whatever ``rounds`` says."""
+    with hub() as reachable:
+        return measure(reachable)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print the rows as JSON."""
+    """Measure and print the results as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -198,8 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--burst", type=int, default=200)
     chosen = parser.parse_args(arguments)
     with hub() as reachable:
-        rows = measure(reachable, singles=chosen.singles, burst=chosen.burst)
-    print(json.dumps([asdict(row) for row in rows], indent=1))
+        results = measure(reachable, singles=chosen.singles, burst=chosen.burst)
+    print(msgspec.json.format(msgspec.json.encode(results), indent=1).decode())
     return 0
 
 
