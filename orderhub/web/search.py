@@ -58,7 +58,7 @@ class Search:
             flow=many("flow"),
             partner=many("partner"),
             type=many("type"),
-            run=query.get("run", "").replace("\0", "")[:MAX_TEXT],
+            run=_usable(query.get("run", "")),
             range=chosen if chosen in RANGES else "",
             since=_date(query.get("since", "")),
             until=_date(query.get("until", "")),

@@ -30,6 +30,8 @@ def test_list_shows_every_state_with_its_count(client, seeded: Seeded) -> None:
         ("q=20261124.edi", {"rejected"}),
         ("state=quarantined&flow=shop_orders", {"csv"}),
         ("partner=shop", {"csv"}),
+        ("flow=shop_orders&run=arrival__2026-11-20T10:15:02", {"csv"}),
+        ("run=another", set()),
         ("q=there-is-none", set()),
         ("range=24h&state=conflict", {"conflict"}),
         ("since=2001-01-01&until=2001-12-31", set()),
@@ -106,6 +108,13 @@ def test_loaded_document_shows_targets_answer_and_run(client, seeded: Seeded) ->
     # only its own message of the six in the file
     assert "ACME-10001+9" in html
     assert "ACME-10002+9" not in html
+
+
+def test_rejected_document_says_which_target_refused_it_and_why(client, seeded: Seeded) -> None:
+    html = client.get(f"/documents/{seeded.documents['rejected']}").text
+    assert "tryton refused this document" in html
+    assert "The ERP has no product with GTIN 4000001000029" in html
+    assert 'data-opens="retry"' in html
 
 
 def test_conflict_and_duplicate_lead_to_the_first_document(client, seeded: Seeded) -> None:

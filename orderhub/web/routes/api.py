@@ -49,6 +49,7 @@ def documents(
     flow: Many = [],  # noqa: B006
     partner: Many = [],  # noqa: B006
     type: Many = [],  # noqa: B006
+    run: Annotated[str, Query(description="the scheduler's name of a run that touched them")] = "",
     range: Range = "",
     since: Day = "",
     until: Day = "",
