@@ -225,8 +225,8 @@ _DECISION = "place integer, load_id bigint, version_id bigint, version integer, 
 # a version begins with the transaction that loads it, and in any case after the one before
 _DECIDE = """
     INSERT INTO pg_temp.stage_decision
-    SELECT j.place, nextval(pg_get_serial_sequence('warehouse.load', 'id')),
-        CASE WHEN j.same THEN j.current_id ELSE nextval(pg_get_serial_sequence('warehouse.{table}', 'id')) END,
+    SELECT j.place, nextval('warehouse.load_id_seq'),
+        CASE WHEN j.same THEN j.current_id ELSE nextval('warehouse.{table}_id_seq') END,
         j.current_version + CASE WHEN j.same THEN 0 ELSE 1 END,
         greatest(transaction_timestamp(), j.valid_from + interval '1 microsecond'), NOT j.same
     FROM ({judged}) AS j WHERE j.known_version IS NULL AND NOT j.stale ORDER BY j.place

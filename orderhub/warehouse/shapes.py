@@ -16,20 +16,26 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "
 NULL = "\\N"
 
 
-def field(value: str | int | bool | Decimal | dt.date | None) -> str:
-    """One value in COPY's text format."""
-    if value is None:
-        return NULL
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return str(value)
+_BOOLEANS = {True: "t", False: "f"}
 
 
 def row(*values: str | int | bool | Decimal | dt.date | None) -> str:
     """One row in COPY's text format, with its end."""
-    return "\t".join(map(field, values)) + "\n"
+    return (
+        "\t".join(
+            [
+                NULL
+                if value is None
+                else value.translate(_ESCAPES)
+                if isinstance(value, str)
+                else _BOOLEANS[value]
+                if isinstance(value, bool)
+                else str(value)
+                for value in values
+            ]
+        )
+        + "\n"
+    )
 
 
 class Shape(msgspec.Struct, frozen=True):
