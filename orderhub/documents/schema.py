@@ -77,7 +77,9 @@ def main(arguments: Sequence[str]) -> int:
     if "--check" in arguments:
         wrong = differing()
         for name in wrong:
-            sys.stderr.write(f"schemas/documents/{name} is not up to date: python -m orderhub.documents.schema\n")
+            sys.stderr.write(
+                f"schemas/documents/{name} is not up to date: python -m orderhub.documents.schema\n"
+            )
         return 1 if wrong else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in schema_texts().items():

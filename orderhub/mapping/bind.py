@@ -407,7 +407,9 @@ class Binder:
             raise self.wrong(
                 "MAPPING_FUNCTION",
                 f"There is no function {call.name}.",
-                f"The functions are {', '.join(function_names())}.",
+                ""
+                if close_to(call.name, function_names())
+                else f"The functions are {', '.join(function_names())}.",
                 scalar,
                 call.offset,
                 close_to(call.name, function_names()),
@@ -567,7 +569,11 @@ class Binder:
                     expression.offset,
                 )
             return None
-        todo = "Convert one side: append | decimal, or quote the number." if kinds & NUMERIC else "Convert one side."
+        todo = (
+            "Convert one side: append | decimal, or quote the number."
+            if kinds & NUMERIC
+            else "Convert one side."
+        )
         raise self.wrong(
             "MAPPING_TYPE",
             f"{left.kind.value} cannot be compared with {right.kind.value}.",

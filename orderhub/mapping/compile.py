@@ -154,7 +154,7 @@ class _Compiler:
                 self.problems.add(
                     "MAPPING_FIELD",
                     f"There is no field {name!r} in {target.name}.",
-                    f"Its fields are {', '.join(target.fields)}.",
+                    "" if close_to(name, target.fields) else f"Its fields are {', '.join(target.fields)}.",
                     written.key.mark,
                     suggestions=close_to(name, target.fields),
                 )
@@ -365,7 +365,7 @@ class _Compiler:
                 self.problems.add(
                     "MAPPING_FIELD",
                     f"There is no field {name!r} in {target.name}.",
-                    f"Its fields are {', '.join(target.fields)}.",
+                    "" if close_to(name, target.fields) else f"Its fields are {', '.join(target.fields)}.",
                     inner.key.mark,
                     suggestions=close_to(name, target.fields),
                 )

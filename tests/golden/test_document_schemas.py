@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from orderhub.documents import canonical_bytes, from_canonical
+from orderhub.documents.reference import main as write_reference
 from orderhub.documents.schema import FOLDER, differing, main, schema_texts
 
 MAPPINGS = Path(__file__).resolve().parents[2] / "mappings"
@@ -46,3 +47,7 @@ def test_golden_documents_are_canonical_and_fit_the_schema() -> None:
             assert set(document) <= set(schema["properties"])
             assert set(schema["required"]) <= set(document)
     assert seen > 8
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    assert write_reference(["--check"]) == 0, "run: python -m orderhub.documents.reference"
