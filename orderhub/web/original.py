@@ -300,8 +300,11 @@ class _Decoded:
 # --- other text ---------------------------------------------------------------------------------------------------
 
 
-def decode(data: bytes) -> tuple[str, str]:
-    """Text and the name of its encoding: by byte order mark, else UTF-8, else Windows-1252 with what it lacks."""
+def decode(data: bytes, *, cut_short: bool = False) -> tuple[str, str]:
+    """Text and the name of its encoding: by byte order mark, else UTF-8, else Windows-1252 with what it lacks.
+
+    :param cut_short: the data may end within a character.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace"), "utf-16"
     if data.startswith(b"\xef\xbb\xbf"):
@@ -309,14 +312,13 @@ def decode(data: bytes) -> tuple[str, str]:
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as problem:
-        if problem.start > len(data) - 4:
-            # the limit may have cut a character in two
+        if cut_short and problem.start > len(data) - 4:
             return data[: problem.start].decode("utf-8", "replace"), "utf-8"
         return data.decode("cp1252", "replace"), "windows-1252"
 
 
 def _text(data: bytes, pointers: Sequence[Pointer], *, limit: int, size: int) -> Original:
-    text, encoding = decode(data[:limit])
+    text, encoding = decode(data[:limit], cut_short=size > limit)
     rows = re.split(r"\r\n|\n|\r", text)
     if rows and not rows[-1]:
         rows.pop()
