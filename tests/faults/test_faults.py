@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def run(plan: Plan, folder: Path, database: str, erp_stack: Stack | None, stores: Stack) -> Result:
-    environment = (erp_stack or stores).environment()
+    environment = dict((erp_stack or stores).environment)
     environment["ORDERHUB_VALKEY_URL"] = stores.endpoints.valkey_url
     trial = Trial(
         plan,
@@ -47,7 +47,8 @@ def test_nothing_is_lost_or_doubled_by_kills(
     )
     result = run(plan, tmp_path, database, erp_stack, stores)
     assert result.faults == []
-    assert result.in_tryton == result.in_warehouse == round(plan.documents * 0.85)
+    originals = plan.documents - round(plan.documents * 0.10) - round(plan.documents * 0.05)
+    assert result.in_tryton == result.in_warehouse == originals
     assert result.conflicts_reported >= round(plan.documents * 0.05)
 
 
@@ -56,7 +57,7 @@ def test_the_same_trial_fails_without_the_unique_constraint(
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("ALTER TABLE ledger.identity DROP CONSTRAINT identity_once")
-    plan = Plan(documents=120, kills=5, seed=2, targets=("warehouse",), patience=60)
+    plan = Plan(documents=120, kills=5, seed=2, targets=("warehouse",), patience=15)
     result = run(plan, tmp_path, database, None, stores)
     assert any("times in the warehouse" in fault or "loaded 2 times" in fault for fault in result.faults), (
         f"the trial did not see what a missing constraint does: {result.faults[:5]}"

@@ -125,6 +125,7 @@ class Trial:
                 if self._left() == 0:
                     break
             result.faults += self._wait(workers)
+        self.valkey.close()
         result.seconds = round(time.monotonic() - began, 1)
         if result.kills < self.plan.kills:
             result.faults.append(
@@ -307,13 +308,14 @@ class _Workers:
         self._log = log
         self._arguments = arguments
         self._alive: list[int] = []
+        self._errors = log.open("ab")
         self._zygote = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("zygote.py"))],
             env=dict(environment),
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log.open("ab"),
+            stderr=self._errors,
             text=True,
             start_new_session=True,
         )
@@ -359,9 +361,13 @@ class _Workers:
                 self.kill(index)
             except ProcessLookupError:
                 continue
-        self._zygote.stdin.close()  # type: ignore[union-attr]
+        assert self._zygote.stdin is not None
+        assert self._zygote.stdout is not None
+        self._zygote.stdin.close()
         try:
             self._zygote.wait(10)
         except subprocess.TimeoutExpired:
             self._zygote.kill()
             self._zygote.wait()
+        self._zygote.stdout.close()
+        self._errors.close()
