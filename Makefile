@@ -31,7 +31,7 @@ bench: $(READY) ## Measure against the peers; writes benchmarks/results.json
 	@exec $(BIN)/python -m benchmarks
 
 faults: $(READY) ## Kill processes at random moments; SEED=n replays
-	@exec $(BIN)/python -m pytest tests/faults -m "" $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
 
 lint: $(READY) ## Lint, types, import directions
 	$(BIN)/ruff check .
