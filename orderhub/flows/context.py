@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from orderhub.connector import Connector, Credentials
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.cache import NoCache, ValkeyCache
+from orderhub.flows.lookups import CachedLookups
 from orderhub.flows.ports import HubPorts
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
@@ -74,6 +75,7 @@ def open_context(
     """
     engine = create_engine(endpoints.database_url)
     cache = ValkeyCache(endpoints.valkey_url) if endpoints.valkey_url else NoCache()
+    mappings = settings.path("mappings_folder")
     built: dict[str, Connector[Any]] = {}
     ports = HubPorts(
         credentials={
@@ -107,7 +109,7 @@ def open_context(
         ledger=engine,
         warehouse=engine,
         archive=Archive(endpoints.archive_url, KeyRing.from_text(endpoints.archive_key)),
-        mappings=MappingRegistry(settings.path("mappings_folder")),
+        mappings=MappingRegistry(mappings, lookups=CachedLookups(mappings / "lookups", cache)),
         partners=PartnerRegistry(settings.path("partners_folder")),
         suites=settings.path("schemas_folder") / "expectations",
         ports=ports,
