@@ -166,12 +166,15 @@ class Scope(Protocol):
         ...
 
     def unread(
-        self, paths: Iterable[ResolvedPath], groups: Iterable[ResolvedGroup]
+        self,
+        paths: Iterable[ResolvedPath],
+        groups: Iterable[ResolvedGroup],
+        wanted: Callable[[str], bool] | None = None,
     ) -> Callable[[Node], list[Unread]]:
         """Only on the message's own scope: a function of the message's root that lists what none of these read.
 
         Envelope, service segments and counts that the reader checks itself do not count as unread; nor do qualifiers
-        that a path or group names.
+        that a path or group names. ``wanted`` says of a segment's name whether anybody wants to hear of it.
         """
         ...
 

@@ -109,7 +109,10 @@ class _Compiler:
         unread: Callable[[Any], list[Unread]] | None = None
         levels = {self.mapping.unmapped, *self.mapping.unmapped_segments.values()}
         if levels != {"ignore"}:
-            unread = self.scope.unread(self.uses.paths, self.groups)
+            segments, default = self.mapping.unmapped_segments, self.mapping.unmapped
+            unread = self.scope.unread(
+                self.uses.paths, self.groups, lambda segment: segments.get(segment, default) != "ignore"
+            )
         return CompiledMapping(
             self.mapping,
             plan=plan,

@@ -180,7 +180,10 @@ class _MessageScope(_Columns):
         )
 
     def unread(
-        self, paths: Iterable[ResolvedPath], groups: Iterable[ResolvedGroup]
+        self,
+        paths: Iterable[ResolvedPath],
+        groups: Iterable[ResolvedGroup],
+        wanted: Callable[[str], bool] | None = None,
     ) -> Callable[[Any], list[Unread]]:
         read = {path.internal for path in paths} | {group.internal for group in groups} | set(self.layout.key)
         left = [position for position, name in enumerate(self.columns) if name not in read]
@@ -190,6 +193,8 @@ class _MessageScope(_Columns):
             found: list[Unread] = []
             for position in (*left, *range(declared, len(group.columns))):
                 name = group.columns[position]
+                if wanted is not None and not wanted(name):
+                    continue
                 found.extend(
                     Unread(column_path(name), name, row[position], _placer(row, name))
                     for row in group.rows
@@ -231,6 +236,9 @@ class _RowScope(_Columns):
         raise PathError(f"Within a row there is no group {text!r}.", todo="Take 'at' or 'each' away.")
 
     def unread(
-        self, paths: Iterable[ResolvedPath], groups: Iterable[ResolvedGroup]
+        self,
+        paths: Iterable[ResolvedPath],
+        groups: Iterable[ResolvedGroup],
+        wanted: Callable[[str], bool] | None = None,
     ) -> Callable[[Any], list[Unread]]:
         raise NotImplementedError("only the message's own scope knows what is left")

@@ -171,9 +171,12 @@ class EdifactScope:
         return bulk_reader(paths, [path.internal[1] for path in paths])
 
     def unread(
-        self, paths: Iterable[ResolvedPath], groups: Iterable[ResolvedGroup]
+        self,
+        paths: Iterable[ResolvedPath],
+        groups: Iterable[ResolvedGroup],
+        wanted: Callable[[str], bool] | None = None,
     ) -> Callable[[GroupNode], list[Unread]]:
-        return unread(self.message, [p.internal for p in paths], [g.internal for g in groups])
+        return unread(self.message, [p.internal for p in paths], [g.internal for g in groups], wanted)
 
     # ------------------------------------------------------------------ where in the grammar
 

@@ -24,6 +24,8 @@ from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegm
 #: Segments remembered; long ones are not (they hardly come again).
 MEMO_LIMIT = 4_000
 MEMO_LENGTH = 120
+#: They have numbers of their own each time.
+UNREPEATED = frozenset({"UNH", "BGM"})
 COMBINATIONS = 1_000
 RUN_LIMIT = 5_000
 SHAPE_LIMIT = 500
@@ -128,7 +130,7 @@ class _Memo(dict[str, ParsedSegment]):
             parsed = tuple(values)
         if not text.isascii() and _STAND_IN.search(text):
             parsed = tuple([self._uncover(value) for value in parsed])
-        if len(text) <= MEMO_LENGTH:
+        if len(text) <= MEMO_LENGTH and parsed[0] not in UNREPEATED:
             if len(self) >= MEMO_LIMIT:
                 self.clear()
             self[text] = parsed

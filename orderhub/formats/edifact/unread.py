@@ -142,12 +142,13 @@ def unread(
     message: Message,
     paths: Iterable[tuple[EdifactScope, select.Selection]],
     groups: Iterable[tuple[EdifactScope, tuple[select.Test, ...]]],
+    wanted: Callable[[str], bool] | None = None,
 ) -> Callable[[GroupNode], list[Unread]]:
     """:param paths: scope and selection of each path. :param groups: scope and qualifiers of each group."""
     plans = {
         position.number: _Plan(message.segments[position.tag])
         for position in message.positions[1:]
-        if position.group is None and position.tag not in SERVICE
+        if position.group is None and position.tag not in SERVICE and (wanted is None or wanted(position.tag))
     }
     for scope, selection in paths:
         plan = plans.get(selection.position)
