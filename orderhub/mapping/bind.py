@@ -94,8 +94,9 @@ class Bound(msgspec.Struct, frozen=True):
     sources: tuple[ResolvedPath, ...]
     inputs: tuple[ResolvedPath, ...] = ()
     combine: Callable[..., Any] | None = None
-    #: the value is that of the first input that has one
+    #: the value is that of the first input that has one, or else ``default``
     alternatives: bool = False
+    default: Any = None
 
     def evaluate(self) -> Callable[[Any, Any], Any]:
         """(node, run) -> the final value."""
@@ -273,7 +274,7 @@ class Binder:
                 sources,
                 inputs,
                 _either(options),
-                all(option.inputs and (option.combine is None or option.alternatives) for option in options),
+                *_alternatives(options),
             )
         evaluated = [option.evaluate() for option in options]
 
@@ -669,6 +670,19 @@ def _either(options: list[Bound]) -> Callable[..., Any]:
         return None
 
     return either
+
+
+def _alternatives(options: list[Bound]) -> tuple[bool, Any]:
+    """Whether this is simply the first of some paths that has a value, and what stands last for none (or ``None``)."""
+    default = None
+    if not options[-1].inputs:
+        default = _value_of(options[-1], ())
+        options = options[:-1]
+    simple = all(
+        option.inputs and (option.combine is None or (option.alternatives and option.default is None))
+        for option in options
+    )
+    return simple, default if simple else None
 
 
 def _paired(value: Bound, argument: Bound) -> Callable[..., Any]:

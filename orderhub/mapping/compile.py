@@ -255,7 +255,9 @@ class _Compiler:
             )
             plan.others.append((field.name, finished.evaluate()))
         if bound.direct is not None and (bound.combine is not None or len(bound.inputs) == 1):
-            plan.steps.append(FastStep(0, field.name, bound.inputs, bound.combine, fast, bound.alternatives))
+            plan.steps.append(
+                FastStep(0, field.name, bound.inputs, bound.combine, fast, bound.alternatives, bound.default)
+            )
         else:
             plan.slow.append(plan.others[-1])
 
@@ -270,7 +272,8 @@ class _Compiler:
             return
         read = scope.reader(FastPlan.paths(steps))
         if read is not None:
-            plan.fast = FastPlan(steps, structs, read, frozenset(inlined))
+            plan.fast = FastPlan(steps, structs, read)
+            plan.apart = [part for part in plan.parts if part.name not in inlined]
 
     def fitting(self, bound: Bound, field: TargetField, scalar: Scalar) -> Any:
         """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""

@@ -19,7 +19,7 @@ SHAPES = 1_000
 class FastStep(NamedTuple):
     """One value: the field of which struct (an index into :attr:`FastPlan.structs`), the paths it needs, what combines
     them (``None``: there is one path, and its value is meant), and its conversion. ``alternatives``: the value is that
-    of the first path that has one."""
+    of the first path that has one, or else ``default``."""
 
     struct: int
     name: str
@@ -27,6 +27,7 @@ class FastStep(NamedTuple):
     combine: Callable[..., Any] | None
     convert: Callable[[Any], Any] | None
     alternatives: bool = False
+    default: Any = None
 
 
 class FastStruct(NamedTuple):
@@ -39,33 +40,38 @@ class FastStruct(NamedTuple):
     constants: dict[str, Any]
 
 
+class _StructProgram(NamedTuple):
+    """What to do for one Struct with the values of one shape of nodes. ``plain``: field, position of the value.
+    ``converted``: the same with the conversion and what is taken when the value is absent. ``others``: field, what
+    combines the inputs, conversion, and the positions of the inputs (-1: absent)."""
+
+    number: int
+    plain: tuple[tuple[str, int], ...]
+    converted: tuple[tuple[str, int, Callable[[Any], Any], Any], ...]
+    others: tuple[tuple[str, Callable[..., Any], Callable[[Any], Any] | None, tuple[int, ...]], ...]
+    struct: FastStruct
+
+
 class _Program(NamedTuple):
-    """What to do with the values of one shape of nodes. ``plain``: position of the value, struct, field. ``converted``:
-    the same with the conversion. ``others``: struct, field, what combines the inputs, conversion, and the positions of
-    the inputs (-1: absent)."""
+    """For one shape of nodes: the Structs to be built, inner ones before those that hold them."""
 
     present: tuple[int, ...]
-    plain: tuple[tuple[int, int, str], ...]
-    converted: tuple[tuple[int, int, str, Callable[[Any], Any]], ...]
-    others: tuple[tuple[int, str, Callable[..., Any], Callable[[Any], Any] | None, tuple[int, ...]], ...]
+    structs: tuple[_StructProgram, ...]
 
 
 class FastPlan:
     """Gathers the values of one node."""
 
-    __slots__ = ("_programs", "_read", "_steps", "inlined", "structs")
+    __slots__ = ("_programs", "_read", "_steps", "structs")
 
     def __init__(
         self,
         steps: Sequence[FastStep],
         structs: Sequence[FastStruct],
         read: BulkReader,
-        inlined: frozenset[str],
     ) -> None:
         self._steps = tuple(steps)
         self.structs = tuple(structs)
-        #: the names of the parts that are built here and not by their own plan
-        self.inlined = inlined
         self._read = read
         self._programs: dict[int, _Program] = {}
 
@@ -83,55 +89,61 @@ class FastPlan:
         program = self._programs.get(id(present))
         if program is None or program.present is not present:
             program = self._program(present)
-        structs = self.structs
-        made: list[dict[str, Any]] = [{} for _ in structs]
-        for at, struct, name in program.plain:
-            value = values[at]
-            if value:
-                made[struct][name] = value
-        for at, struct, name, convert in program.converted:
-            value = values[at]
-            if value:
-                final = convert(value)
-                if final is not None:
-                    made[struct][name] = final
-        for struct, name, combine, finish, positions in program.others:
-            value = combine(*[values[at] if at >= 0 else None for at in positions])
-            if value or value is False:
-                final = value if finish is None else finish(value)
-                if final is not None:
-                    made[struct][name] = final
-        for at in range(len(structs) - 1, 0, -1):
-            found = made[at]
-            if found:
-                build, name, parent, constants = structs[at]
+        made: dict[int, dict[str, Any]] = {}
+        found: dict[str, Any] = {}
+        for number, plain, converted, others, struct in program.structs:
+            found = made.get(number) or {}
+            for name, at in plain:
+                value = values[at]
+                if value:
+                    found[name] = value
+            for name, at, convert, default in converted:
+                value = values[at] or default
+                if value:
+                    final = convert(value)
+                    if final is not None:
+                        found[name] = final
+            for name, combine, finish, positions in others:
+                value = combine(*[values[at] if at >= 0 else None for at in positions])
+                if value or value is False:
+                    final = value if finish is None else finish(value)
+                    if final is not None:
+                        found[name] = final
+            if number and found:
+                build, name, parent, constants = struct
                 if constants:
                     found.update(constants)
-                made[parent][name] = build(**found)
-        return made[0]
+                made.setdefault(parent, {})[name] = build(**found)
+        return found
 
     def _program(self, present: tuple[int, ...]) -> _Program:
         if len(self._programs) >= SHAPES:
             self._programs.clear()
         where = {at: position for position, at in enumerate(present)}
-        plain: list[tuple[int, int, str]] = []
-        converted: list[tuple[int, int, str, Callable[[Any], Any]]] = []
-        others = []
+        count = len(self.structs)
+        plain: list[list[tuple[str, int]]] = [[] for _ in range(count)]
+        converted: list[list[tuple[str, int, Callable[[Any], Any], Any]]] = [[] for _ in range(count)]
+        others: list[list[tuple[str, Callable[..., Any], Callable[[Any], Any] | None, tuple[int, ...]]]] = [
+            [] for _ in range(count)
+        ]
         first = 0
         for step in self._steps:
-            convert = step.convert
+            convert, combine, at = step.convert, step.combine, step.struct
             positions = tuple(where.get(first + offset, -1) for offset in range(len(step.inputs)))
             first += len(step.inputs)
-            there = [at for at in positions if at >= 0]
-            combine = step.combine
-            if combine is not None and not (step.alternatives and len(there) == 1):
+            there = [position for position in positions if position >= 0]
+            alone = len(there) == 1 and (combine is None or step.alternatives)
+            if alone and convert is None and step.default is None:
+                plain[at].append((step.name, there[0]))
+            elif alone and convert is not None:
+                converted[at].append((step.name, there[0], convert, step.default))
+            elif combine is not None and (there or combine(*[None] * len(positions)) not in (None, "", [])):
                 # with nothing there, it may still be a constant
-                if there or combine(*[None] * len(positions)) not in (None, "", []):
-                    others.append((step.struct, step.name, combine, step.convert, positions))
-            elif there and convert is None:
-                plain.append((there[0], step.struct, step.name))
-            elif there and convert is not None:
-                converted.append((there[0], step.struct, step.name, convert))
-        program = _Program(present, tuple(plain), tuple(converted), tuple(others))
+                others[at].append((step.name, combine, convert, positions))
+        structs = tuple(
+            _StructProgram(at, tuple(plain[at]), tuple(converted[at]), tuple(others[at]), self.structs[at])
+            for at in range(count - 1, -1, -1)
+        )
+        program = _Program(present, structs)
         self._programs[id(present)] = program
         return program

@@ -12,7 +12,9 @@ from orderhub.mapping.kinds import Refusal, shown
 #: Digits in all, before and after the mark. Far above any amount, far below what slows a database down.
 MAX_DIGITS = 30
 
-_PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?\Z")
+#: What nearly all numbers look like; long ones are looked at more closely.
+_PLAIN = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,12})?\Z").match
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}\Z").match
 
 
 def decimal_reader(numbers: NumberFormat) -> Callable[[str], Decimal]:
@@ -27,8 +29,10 @@ def decimal_reader(numbers: NumberFormat) -> Callable[[str], Decimal]:
     # ISO 9735 10.1 lets the digits before the mark be missing, never those after it
     pattern = re.compile(rf"([+-]?)({whole})?(?:[{mark}]([0-9]+))?\Z")
 
+    simple = _PLAIN if "." in numbers.marks else _WHOLE
+
     def read(text: str) -> Decimal:
-        if len(text) <= MAX_DIGITS and _PLAIN.match(text) and (("." not in text) or "." in numbers.marks):
+        if simple(text):
             return Decimal(text)
         match = pattern.match(text)
         if match is None or (match[2] is None and match[3] is None):

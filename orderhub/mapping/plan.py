@@ -209,6 +209,7 @@ class StructPlan:
     """Builds one Struct from one node."""
 
     __slots__ = (
+        "apart",
         "constants",
         "fast",
         "memos",
@@ -235,6 +236,8 @@ class StructPlan:
         self.steps: list[FastStep] = []
         self.slow: list[OtherStep] = []
         self.fast: FastPlan | None = None
+        #: the parts that the fast way does not build along with this one
+        self.apart: list[PartPlan] = []
 
     def build(self, node: Node, run: Run) -> Any:
         """The Struct, ``None`` when the source has no value for it, or FAILED."""
@@ -249,7 +252,7 @@ class StructPlan:
                     values[name] = value
         except (Refusal, SeveralValues, TypeError):
             return self.reference(node, run)
-        built = self._with_parts(values, node, run, fast.inlined)
+        built = self._with_parts(values, node, run, self.apart)
         # not even a mandatory value that is absent is explained here
         return self.reference(node, run) if built is _AGAIN else built
 
@@ -271,19 +274,17 @@ class StructPlan:
                     values[name] = value
         except (Refusal, SeveralValues):
             return self._explain(node, run)
-        built = self._with_parts(values, node, run, frozenset())
+        built = self._with_parts(values, node, run, self.parts)
         if built is _AGAIN:
             self.missing(values, node, run, frozenset())
             return FAILED
         return built
 
-    def _with_parts(self, values: dict[str, Any], node: Node, run: Run, inlined: frozenset[str]) -> Any:
-        """The Struct of these values and of its parts but the ``inlined`` ones; _AGAIN when a mandatory field is
-        missing and nothing has been said about it."""
+    def _with_parts(self, values: dict[str, Any], node: Node, run: Run, parts: list[PartPlan]) -> Any:
+        """The Struct of these values and of these parts; _AGAIN when a mandatory field is missing and nothing has been
+        said about it."""
         failed: set[str] | None = None
-        for part in self.parts:
-            if part.name in inlined:
-                continue
+        for part in parts:
             value = part.build(node, run)
             if value is FAILED:
                 failed = failed or set()
