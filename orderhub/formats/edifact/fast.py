@@ -24,8 +24,7 @@ from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegm
 #: Segments remembered; long ones are not (they hardly come again).
 MEMO_LIMIT = 4_000
 MEMO_LENGTH = 120
-#: They have numbers of their own each time.
-UNREPEATED = frozenset({"UNH", "BGM"})
+ONCE_LIMIT = 4_000
 COMBINATIONS = 1_000
 RUN_LIMIT = 5_000
 SHAPE_LIMIT = 500
@@ -101,13 +100,14 @@ class _Matcher(NamedTuple):
 class _Memo(dict[str, ParsedSegment]):
     """Segment text → parsed segment. What is missing is matched; ``_Slow`` when it does not match."""
 
-    __slots__ = ("_delimiters", "_matchers", "_message", "_uncover")
+    __slots__ = ("_delimiters", "_matchers", "_message", "_once", "_uncover")
 
     def __init__(self, message: Message, delimiters: Delimiters) -> None:
         super().__init__()
         self._message = message
         self._delimiters = delimiters
         self._uncover = shield(delimiters).uncover
+        self._once: set[int] = set()
         self._matchers: dict[str, _Matcher] = {}
 
     def __missing__(self, text: str) -> ParsedSegment:
@@ -130,10 +130,19 @@ class _Memo(dict[str, ParsedSegment]):
             parsed = tuple(values)
         if not text.isascii() and _STAND_IN.search(text):
             parsed = tuple([self._uncover(value) for value in parsed])
-        if len(text) <= MEMO_LENGTH and parsed[0] not in UNREPEATED:
-            if len(self) >= MEMO_LIMIT:
-                self.clear()
-            self[text] = parsed
+        if len(text) <= MEMO_LENGTH:
+            # Only what comes a second time is kept: most of what never does would only push out the rest, and a small
+            # memory stays in the processor's cache.
+            mark = hash(text)
+            once = self._once
+            if mark in once:
+                if len(self) >= MEMO_LIMIT:
+                    self.clear()
+                self[text] = parsed
+            else:
+                if len(once) >= ONCE_LIMIT:
+                    once.clear()
+                once.add(mark)
         return parsed
 
     @staticmethod

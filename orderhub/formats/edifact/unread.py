@@ -25,7 +25,7 @@ CODE_LISTS = frozenset({"1131", "3055"})
 #: Their qualifier stands at the composite: ``LIN/C212[EN]/7140``, ``BGM/C002/1001``.
 UNQUALIFIED = frozenset({"LIN", "BGM"})
 MEMO = 1_000
-CLEAN = 2_000
+CLEAN = 256
 
 
 class _Claim(NamedTuple):
