@@ -77,7 +77,7 @@ def _object(value: dict[str, Any]) -> Any:
 
 def encode(value: object) -> bytes:
     """A value as Tryton's JSON."""
-    return json.dumps(value, default=_default, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, default=_default, separators=(",", ":")).encode()
 
 
 def decode(text: bytes) -> Any:

@@ -1,32 +1,29 @@
 """Finds suppliers, products, units and currencies in Tryton, for many orders in a few calls.
 
-What was found is kept for five minutes, at most ``KEPT`` of a kind and per connector; what was not found is asked for
+What was found is kept for five minutes, at most 20,000 of a kind and per connector; what was not found is asked for
 again each time, because somebody may just be creating it.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from connectors.tryton.client import TrytonClient
+from connectors.tryton.matching import ItemKey, Kept, gtin_forms, item_keys, party_keys, storable
 from connectors.tryton.settings import TrytonSettings
 from connectors.tryton.units import REC20
 from orderhub.documents import Line, Party, PurchaseOrder
 from orderhub.errors import ConnectorRefused
 
-KEPT = 20_000
-KEPT_SECONDS = 300.0
+#: Stands for an id where several records have one code.
+AMBIGUOUS = -1
 #: Codes per search; a query has its limits.
 _SLICE = 500
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 Row = dict[str, Any]
 
 
@@ -65,26 +62,6 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     digits: int
 
 
-class Kept(Generic[K, V]):
-    """A bounded memory that forgets the least recently used and whatever is older than five minutes."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        entry = self._entries.get(key)
-        if entry is None or time.monotonic() - entry[0] > KEPT_SECONDS:
-            return None
-        self._entries.move_to_end(key)
-        return entry[1]
-
-    def put(self, key: K, value: V) -> None:
-        self._entries[key] = (time.monotonic(), value)
-        self._entries.move_to_end(key)
-        if len(self._entries) > KEPT:
-            self._entries.popitem(last=False)
-
-
 class MasterData:
     """What the orders name, as Tryton's ids."""
 
@@ -93,7 +70,7 @@ class MasterData:
         self._settings = settings
         self._parties: Kept[tuple[str, str], int | None] = Kept()
         self._suppliers: Kept[int, Supplier | None] = Kept()
-        self._items: Kept[tuple[str, str, int | None], int | None] = Kept()
+        self._items: Kept[ItemKey, int | None] = Kept()
         self._products: Kept[int, Product] = Kept()
         self._tables: Kept[str, Any] = Kept()
 
@@ -102,7 +79,7 @@ class MasterData:
 
         :raises ConnectorRefused: when the company of the settings is none of the user's, or there is none.
         """
-        kept: dict[str, Any] | None = self._tables.get("context")
+        kept: dict[str, Any] | None = self._tables.fresh("context")
         if kept is not None:
             return kept
         own = self._client.call("model.res.user.get_preferences", True, {}, effect=False)
@@ -131,22 +108,24 @@ class MasterData:
 
     def prepare(self, orders: Sequence[PurchaseOrder]) -> None:
         """Look up at once what these orders name."""
+        for kept in (self._parties, self._suppliers, self._items, self._products):
+            kept.trim()
         self._prepare_parties([order.supplier for order in orders])
-        wanted: set[tuple[str, str, int | None]] = set()
+        wanted: set[ItemKey] = set()
         for order in orders:
             party = self._party(order.supplier)
             for line in order.lines:
-                wanted.update(_item_keys(line, party))
-        self._prepare_items({key for key in wanted if self._items.get(key) is None})
+                wanted.update(item_keys(line, party))
+        self._prepare_items({key for key in wanted if not self._orderable(key)})
 
     def supplier(self, party: Party) -> Supplier:
         """The supplier; ``prepare`` must have seen it.
 
         :raises Rejection: when Tryton has none or several, or one without an address.
         """
-        for kind, code, field in _party_keys(party):
+        for kind, code, field in party_keys(party):
             found = self._parties.get((kind, code))
-            if found == -1:
+            if found == AMBIGUOUS:
                 raise Rejection(
                     "TRYTON_SUPPLIER_AMBIGUOUS",
                     f"Several parties in Tryton have {code!r}; leave it with one of them.",
@@ -161,8 +140,8 @@ class MasterData:
                         f"supplier.{field}",
                     )
                 return supplier
-        said = [f"{field} {code!r}" for _, code, field in _party_keys(party)]
-        fields = [field for _, _, field in _party_keys(party)]
+        said = dict.fromkeys(f"{field} {code!r}" for _, code, field in party_keys(party))
+        fields = [field for _, _, field in party_keys(party)]
         raise Rejection(
             "TRYTON_SUPPLIER_UNKNOWN",
             f"No party in Tryton has {' or '.join(said) or 'any identification, for the order gives none'}; create the "
@@ -175,11 +154,11 @@ class MasterData:
 
         :raises Rejection: when Tryton has none or several, or it is not for purchase.
         """
-        keys = _item_keys(line, supplier.party)
+        keys = item_keys(line, supplier.party)
         for key in keys:
             found = self._items.get(key)
             field = f"lines[{index}].item.{key[0]}"
-            if found == -1:
+            if found == AMBIGUOUS:
                 raise Rejection(
                     "TRYTON_ITEM_AMBIGUOUS", f"Several products in Tryton have {key[1]!r}.", field
                 )
@@ -205,11 +184,10 @@ class MasterData:
 
         :raises Rejection: when Tryton does not have it or the product is not counted in such units.
         """
-        units = self._units()
         own = self._settings.units.get(line.unit)
         names = (own,) if own is not None else (*REC20.get(line.unit, ()), line.unit)
         field = f"lines[{index}].unit"
-        found = next((units[name] for name in names if name in units), None)
+        found = _first(self._units(), names) or _first(self._units(afresh=True), names)
         if found is None:
             raise Rejection(
                 "TRYTON_UNIT_UNKNOWN",
@@ -226,7 +204,7 @@ class MasterData:
 
     def currency(self, code: str) -> int:
         """:raises Rejection: when Tryton does not have the currency."""
-        currencies: dict[str, int] | None = self._tables.get("currencies")
+        currencies: dict[str, int] | None = self._tables.fresh("currencies")
         if currencies is None or code not in currencies:
             rows = self._read("currency.currency", [], ["code"])
             currencies = {row["code"]: row["id"] for row in rows}
@@ -239,7 +217,7 @@ class MasterData:
 
     def price_digits(self) -> int:
         """How many decimals a unit price has."""
-        digits: int | None = self._tables.get("price_digits")
+        digits: int | None = self._tables.fresh("price_digits")
         if digits is None:
             fields = self._client.call(
                 "model.purchase.line.fields_get", ["unit_price"], self.context(), effect=False
@@ -257,7 +235,7 @@ class MasterData:
         wanted = self._settings.warehouse
         if wanted is None:
             return None
-        found: int | None = self._tables.get("warehouse")
+        found: int | None = self._tables.fresh("warehouse")
         if found is None:
             rows = self._read("stock.location", [["type", "=", "warehouse"], _named("", wanted)], ["id"])
             if len(rows) != 1:
@@ -280,24 +258,31 @@ class MasterData:
         return rows
 
     def _read_in(self, model: str, field: str, codes: Iterable[str | int], fields: list[str]) -> list[Row]:
-        wanted = sorted(set(codes), key=str)
+        wanted = sorted({code for code in codes if not isinstance(code, str) or storable(code)}, key=str)
         rows: list[Row] = []
         for start in range(0, len(wanted), _SLICE):
             rows += self._read(model, [[field, "in", wanted[start : start + _SLICE]]], fields)
         return rows
 
+    def _orderable(self, key: ItemKey) -> bool:
+        """Whether a usable product is kept; anything less is asked for again."""
+        found = self._items.fresh(key)
+        product = self._products.fresh(found) if found is not None and found != AMBIGUOUS else None
+        return product is not None and product.purchasable
+
     def _party(self, party: Party) -> int | None:
-        for kind, code, _ in _party_keys(party):
-            found = self._parties.get((kind, code))
+        """The party that is kept as a usable supplier; anything less is asked for again."""
+        for kind, code, _ in party_keys(party):
+            found = self._parties.fresh((kind, code))
             if found is not None:
-                return found
+                return found if self._suppliers.fresh(found) is not None else None
         return None
 
     def _prepare_parties(self, parties: Sequence[Party]) -> None:
         wanted: dict[str, set[str]] = {"identifier": set(), "code": set(), "name": set()}
         for party in parties:
             if self._party(party) is None:
-                for kind, code, _ in _party_keys(party):
+                for kind, code, _ in party_keys(party):
                     wanted[kind].add(code)
         found: dict[tuple[str, str], set[int]] = {}
         for row in self._read_in("party.identifier", "code", wanted["identifier"], ["code", "party"]):
@@ -305,9 +290,12 @@ class MasterData:
         for kind in ("code", "name"):
             for row in self._read_in("party.party", kind, wanted[kind], [kind]):
                 found.setdefault((kind, row[kind]), set()).add(row["id"])
+        for kind, codes in wanted.items():
+            for code in codes:
+                self._parties.drop((kind, code))
         for key, ids in found.items():
-            self._parties.put(key, ids.pop() if len(ids) == 1 else -1)
-        known = {self._parties.get(key) for key in found} - {None, -1}
+            self._parties.put(key, ids.pop() if len(ids) == 1 else AMBIGUOUS)
+        known = {self._parties.get(key) for key in found} - {None, AMBIGUOUS}
         self._prepare_suppliers([party for party in known if party is not None])
 
     def _prepare_suppliers(self, parties: Sequence[int]) -> None:
@@ -325,26 +313,28 @@ class MasterData:
                     ),
                 )
 
-    def _prepare_items(self, wanted: set[tuple[str, str, int | None]]) -> None:
+    def _prepare_items(self, wanted: set[ItemKey]) -> None:
         if not wanted:
             return
-        found: dict[tuple[str, str, int | None], set[int]] = {}
+        found: dict[ItemKey, set[int]] = {}
         by_identifier: dict[str, set[int]] = {}
-        gtins = {form for kind, code, _ in wanted if kind == "gtin" for form in _gtin_forms(code)}
+        gtins = {form for kind, code, _ in wanted if kind == "gtin" for form in gtin_forms(code)}
         others = {code for kind, code, _ in wanted if kind == "manufacturer_code"}
         for row in self._read_in("product.identifier", "code", gtins | others, ["code", "product"]):
             by_identifier.setdefault(row["code"], set()).add(row["product"])
         for key in wanted:
-            forms = _gtin_forms(key[1]) if key[0] == "gtin" else [key[1]]
+            forms = gtin_forms(key[1]) if key[0] == "gtin" else [key[1]]
             if key[0] in ("gtin", "manufacturer_code"):
                 found[key] = set().union(*(by_identifier.get(form, set()) for form in forms))
         codes = {code for kind, code, _ in wanted if kind == "buyer_code"}
         for row in self._read_in("product.product", "code", codes, ["code"]):
             found.setdefault(("buyer_code", row["code"], None), set()).add(row["id"])
         self._prepare_supplier_codes({key for key in wanted if key[0] == "supplier_code"}, found)
+        for key in wanted:
+            self._items.drop(key)
         for key, ids in found.items():
             if ids:
-                self._items.put(key, next(iter(ids)) if len(ids) == 1 else -1)
+                self._items.put(key, next(iter(ids)) if len(ids) == 1 else AMBIGUOUS)
         products = {next(iter(ids)) for ids in found.values() if len(ids) == 1}
         fields = ["purchasable", "default_uom_category", "account_category.supplier_taxes_used"]
         for row in self._read_in("product.product", "id", products, fields):
@@ -361,8 +351,8 @@ class MasterData:
 
     def _prepare_supplier_codes(
         self,
-        keys: set[tuple[str, str, int | None]],
-        found: dict[tuple[str, str, int | None], set[int]],
+        keys: set[ItemKey],
+        found: dict[ItemKey, set[int]],
     ) -> None:
         codes = {code for _, code, party in keys if party is not None}
         fields = ["code", "party", "product", "template.products", "company"]
@@ -377,9 +367,9 @@ class MasterData:
             if key in keys:
                 found.setdefault(key, set()).update(products)
 
-    def _units(self) -> dict[str, Unit]:
-        units: dict[str, Unit] | None = self._tables.get("units")
-        if units is None:
+    def _units(self, *, afresh: bool = False) -> dict[str, Unit]:
+        units: dict[str, Unit] | None = self._tables.fresh("units")
+        if units is None or afresh:
             rows = self._read("product.uom", [], ["name", "symbol", "category", "digits"])
             units = {}
             for row in rows:
@@ -390,45 +380,13 @@ class MasterData:
         return units
 
 
+def _first(units: dict[str, Unit], names: tuple[str, ...]) -> Unit | None:
+    return next((units[name] for name in names if name in units), None)
+
+
 def _named(path: str, wanted: str) -> list[Any]:
     before = f"{path}." if path else ""
     return ["OR", [[f"{before}code", "=", wanted]], [[f"{before}name", "=", wanted]]]
-
-
-def _party_keys(party: Party) -> list[tuple[str, str, str]]:
-    """How a party may be found, best first: what to search, the code, and the canonical field it stands in. A code that
-    is not the party's code in Tryton may stand among its identifiers; a name counts only when nothing else is given."""
-    keys: list[tuple[str, str, str]] = []
-    if party.gln:
-        keys.append(("identifier", party.gln, "gln"))
-    if party.code:
-        keys += [("code", party.code, "code"), ("identifier", party.code, "code")]
-    if party.tax_number:
-        keys.append(("identifier", party.tax_number, "tax_number"))
-    if not keys and party.name:
-        keys.append(("name", party.name, "name"))
-    return keys
-
-
-def _item_keys(line: Line, party: int | None) -> list[tuple[str, str, int | None]]:
-    """How a product may be found, best first; the supplier's code counts only with that supplier."""
-    item = line.item
-    keys: list[tuple[str, str, int | None]] = []
-    if item.gtin:
-        keys.append(("gtin", item.gtin, None))
-    if item.buyer_code:
-        keys.append(("buyer_code", item.buyer_code, None))
-    if item.supplier_code:
-        keys.append(("supplier_code", item.supplier_code, party))
-    if item.manufacturer_code:
-        keys.append(("manufacturer_code", item.manufacturer_code, None))
-    return keys
-
-
-def _gtin_forms(gtin: str) -> list[str]:
-    """The same number in the lengths that GS1 allows: it is filled with zeros on the left."""
-    bare = gtin.lstrip("0")
-    return [bare.zfill(length) for length in (8, 12, 13, 14) if len(bare) <= length]
 
 
 def _address_order(row: Row) -> tuple[bool, int, int]:

@@ -84,8 +84,13 @@ def key_line(key: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text as a field of one line keeps it: Tryton strips it, PostgreSQL takes no NUL."""
-    return " ".join(text.replace("\0", "").split())
+    """A text as a field of one line keeps it."""
+    return " ".join(kept_text(text).split())
+
+
+def kept_text(text: str) -> str:
+    """A text as PostgreSQL takes it: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def values_of(item: LoadItem, order: PurchaseOrder, master: MasterData) -> dict[str, Any]:
@@ -111,9 +116,9 @@ def values_of(item: LoadItem, order: PurchaseOrder, master: MasterData) -> dict[
         if line.requested_delivery_on is not None:
             values |= {"delivery_date_edit": True, "delivery_date_store": line.requested_delivery_on}
         if line.note:
-            values["note"] = line.note.replace("\0", "")
+            values["note"] = kept_text(line.note)
         lines.append(values)
-    note = f"{order.note.strip()}\n\n".replace("\0", "") if order.note else ""
+    note = f"{kept_text(order.note).strip()}\n\n" if order.note else ""
     return {
         "company": master.context()["company"],
         "party": supplier.party,

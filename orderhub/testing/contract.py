@@ -33,7 +33,7 @@ Effects = Callable[[Sequence[str]], dict[str, int]]
 FailAt = Callable[[int], AbstractContextManager[Failure]]
 
 #: More steps than any load of five documents has.
-_STEPS = 40
+_STEPS = 60
 DONE = (OutcomeState.WRITTEN, OutcomeState.UNCHANGED)
 
 
