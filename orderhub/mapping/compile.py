@@ -272,8 +272,8 @@ class _Compiler:
             return
         read = scope.reader(FastPlan.paths(steps))
         if read is not None:
-            plan.fast = FastPlan(steps, structs, read)
             plan.apart = [part for part in plan.parts if part.name not in inlined]
+            plan.fast = FastPlan(steps, structs, read, whole=not (plan.apart or plan.slow))
 
     def fitting(self, bound: Bound, field: TargetField, scalar: Scalar) -> Any:
         """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""
@@ -383,7 +383,8 @@ def _inline(
     """Lay out a plan and the parts within it that come from the same node as one list of steps; the names of those
     parts."""
     own = len(structs)
-    structs.append(FastStruct(plan.target.build, name, parent, plan.constants))
+    required = frozenset(field.name for field in plan.target.fields.values() if field.required)
+    structs.append(FastStruct(plan.target.build, name, parent, plan.constants, required))
     steps.extend(step._replace(struct=own) for step in plan.steps)
     inlined: list[str] = []
     for part in plan.parts:

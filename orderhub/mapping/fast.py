@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from orderhub.formats.dialect import BulkReader, Node, ResolvedPath
+from orderhub.mapping.straight import Straight, straight_line
 
 #: Shapes of nodes whose programs are kept.
 SHAPES = 1_000
+#: How often a shape comes before code is written for it (which costs as much as some hundred nodes).
+OFTEN = 50
 
 
 class FastStep(NamedTuple):
@@ -38,9 +41,10 @@ class FastStruct(NamedTuple):
     name: str
     parent: int
     constants: dict[str, Any]
+    required: frozenset[str] = frozenset()
 
 
-class _StructProgram(NamedTuple):
+class StructProgram(NamedTuple):
     """What to do for one Struct with the values of one shape of nodes. ``plain``: field, position of the value.
     ``converted``: the same with the conversion and what is taken when the value is absent. ``others``: field, what
     combines the inputs, conversion, and the positions of the inputs (-1: absent)."""
@@ -52,24 +56,34 @@ class _StructProgram(NamedTuple):
     struct: FastStruct
 
 
-class _Program(NamedTuple):
-    """For one shape of nodes: the Structs to be built, inner ones before those that hold them."""
+class _Program:
+    """For one shape of nodes: the Structs to be built, inner ones before those that hold them; ``straight`` does the
+    same once the shape has come back often enough."""
 
-    present: tuple[int, ...]
-    structs: tuple[_StructProgram, ...]
+    __slots__ = ("present", "seen", "straight", "structs")
+
+    def __init__(self, present: tuple[int, ...], structs: tuple[StructProgram, ...]) -> None:
+        self.present = present
+        self.structs = structs
+        self.seen = 0
+        self.straight: Straight | None = None
 
 
 class FastPlan:
     """Gathers the values of one node."""
 
-    __slots__ = ("_programs", "_read", "_steps", "structs")
+    __slots__ = ("_programs", "_read", "_steps", "structs", "whole")
 
     def __init__(
         self,
         steps: Sequence[FastStep],
         structs: Sequence[FastStruct],
         read: BulkReader,
+        *,
+        whole: bool,
     ) -> None:
+        #: whether nothing but these steps makes the Struct, so that it can be built here
+        self.whole = whole
         self._steps = tuple(steps)
         self.structs = tuple(structs)
         self._read = read
@@ -80,15 +94,25 @@ class FastPlan:
         """The paths in the order in which the reader must be asked for them."""
         return [path for step in steps for path in step.inputs]
 
-    def gather(self, node: Node) -> dict[str, Any]:
-        """The values of struct 0, parts within it built.
+    def gather(self, node: Node) -> Any:
+        """Struct 0 where it is ``whole``, else a dictionary of its values, parts within it built; ``None`` when the node
+        has nothing for it.
 
-        :raises Refusal, SeveralValues, TypeError: it is not that easy; ask the reference.
+        :raises Refusal, SeveralValues, TypeError, NotStraight: it is not that easy; ask the reference.
         """
         present, values = self._read(node)
         program = self._programs.get(id(present))
         if program is None or program.present is not present:
             program = self._program(present)
+        straight = program.straight
+        if straight is not None:
+            return straight(values)
+        program.seen += 1
+        if program.seen > OFTEN:
+            program.straight = straight_line(program.structs, len(present), whole=self.whole)
+        return self._in_loops(program, values)
+
+    def _in_loops(self, program: _Program, values: Sequence[Any]) -> Any:
         made: dict[int, dict[str, Any]] = {}
         found: dict[str, Any] = {}
         for number, plain, converted, others, struct in program.structs:
@@ -110,11 +134,18 @@ class FastPlan:
                     if final is not None:
                         found[name] = final
             if number and found:
-                build, name, parent, constants = struct
+                build, name, parent, constants, _ = struct
                 if constants:
                     found.update(constants)
                 made.setdefault(parent, {})[name] = build(**found)
-        return found
+        if not found:
+            return None
+        if not self.whole:
+            return found
+        own = self.structs[0]
+        if own.constants:
+            found.update(own.constants)
+        return own.build(**found)
 
     def _program(self, present: tuple[int, ...]) -> _Program:
         if len(self._programs) >= SHAPES:
@@ -141,7 +172,7 @@ class FastPlan:
                 # with nothing there, it may still be a constant
                 others[at].append((step.name, combine, convert, positions))
         structs = tuple(
-            _StructProgram(at, tuple(plain[at]), tuple(converted[at]), tuple(others[at]), self.structs[at])
+            StructProgram(at, tuple(plain[at]), tuple(converted[at]), tuple(others[at]), self.structs[at])
             for at in range(count - 1, -1, -1)
         )
         program = _Program(present, structs)

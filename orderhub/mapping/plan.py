@@ -15,6 +15,7 @@ from orderhub.formats.base import EnvelopeInfo
 from orderhub.formats.dialect import Node, ResolvedGroup, ResolvedPath, SeveralValues
 from orderhub.mapping.fast import FastPlan, FastStep
 from orderhub.mapping.kinds import Refusal, shown
+from orderhub.mapping.straight import NotStraight
 from orderhub.mapping.targets import TargetField, TargetStruct
 
 
@@ -245,12 +246,15 @@ class StructPlan:
         if fast is None:
             return self.reference(node, run)
         try:
-            values = fast.gather(node)
+            gathered = fast.gather(node)
+            if fast.whole:
+                return gathered
+            values: dict[str, Any] = gathered or {}
             for name, evaluate in self.slow:
                 value = evaluate(node, run)
                 if value is not None:
                     values[name] = value
-        except (Refusal, SeveralValues, TypeError):
+        except (Refusal, SeveralValues, TypeError, NotStraight):
             return self.reference(node, run)
         built = self._with_parts(values, node, run, self.apart)
         # not even a mandatory value that is absent is explained here

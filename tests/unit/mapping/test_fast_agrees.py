@@ -75,6 +75,13 @@ def mutated(segments: list[str], chance: random.Random) -> list[str]:
     return out
 
 
+@pytest.fixture(params=["loops", "straight"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both fast ways: in loops for rare shapes, straight code from the first node on."""
+    monkeypatch.setattr("orderhub.mapping.fast.OFTEN", 0 if request.param == "straight" else 10**9)
+    return str(request.param)
+
+
 def test_mutated_edifact_orders() -> None:
     fast, reference = both(EDIFACT)
     chance = random.Random(20261123)
@@ -88,7 +95,7 @@ def test_mutated_edifact_orders() -> None:
         ]
         bodies.append(segments)
     made = refused = 0
-    for _ in range(1_500):
+    for _ in range(1_000):
         body = mutated(chance.choice(bodies), chance)
         message = "'".join(["UNH+1+ORDERS:D:96A:UN", *body, f"UNT+{len(body) + 2}+1", ""])
         data = f"UNB+UNOC:3+A+B+261120:0830+1'{message}UNZ+1+1'".encode("latin-1")
@@ -98,8 +105,8 @@ def test_mutated_edifact_orders() -> None:
             document, _ = expected  # type: ignore[misc]  # a pair
             made += document is not None
             refused += document is None
-    assert made > 200
-    assert refused > 200
+    assert made > 120
+    assert refused > 120
 
 
 def test_mutated_csv_orders() -> None:

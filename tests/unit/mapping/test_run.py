@@ -280,6 +280,25 @@ def test_the_envelope_can_be_read() -> None:
     assert (document.note, document.test) == ("SENDER", False)
 
 
+def test_shapes_that_come_back_are_translated_the_same_and_explained_the_same() -> None:
+    """After some fifty rows of one shape the mapping takes a shorter way."""
+    mapping = good(CSV_HEAD + CSV_FIELDS + "unmapped: ignore\n")
+    rows = [replaced(ROW, no=f"A{n}", qty=str(n + 1), price="" if n % 3 else "2") for n in range(200)]
+    rows[150] = replaced(ROW, no="A150", qty="", unit="")
+    results = run_csv(mapping, HEADER + "".join(rows))
+    for n, result in enumerate(results):
+        if n == 150:
+            assert [(f.code, f.field) for f in result.findings] == [
+                ("VALUE_MISSING", "lines[0].quantity"),
+                ("VALUE_MISSING", "lines[0].unit"),
+            ]
+            continue
+        document = result.document
+        assert isinstance(document, PurchaseOrder), result.findings
+        (line,) = document.lines
+        assert (line.quantity, line.price, line.note) == (n + 1, None if n % 3 else Decimal(2), None)
+
+
 def test_content_hash_is_about_what_a_mapping_says() -> None:
     from mapping_samples import compiled
 
