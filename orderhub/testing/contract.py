@@ -237,16 +237,17 @@ class ConnectorContract:
     ) -> None:
         _arrivals(arrive, 2)
         connector = make()
-        found: list[bytes | None] = []
+        found: dict[str, bytes | None] = {}
         bookmark: Bookmark = None
         for index, interchange in enumerate(connector.pull(self.stream, None)):
             if index == 0:
                 arrive("late.txt", b"late")
-            found.append(interchange.data)
+            found[interchange.arrival] = interchange.data
             bookmark = interchange.bookmark
             connector.settle(interchange, Settlement.ACCEPTED)
-        found.extend(interchange.data for interchange in make().pull(self.stream, bookmark))
-        assert sorted(data for data in found if data is not None) == [b"content 0", b"content 1", b"late"]
+        found |= {later.arrival: later.data for later in make().pull(self.stream, bookmark)}
+        contents = sorted(data for data in found.values() if data is not None)
+        assert contents == [b"content 0", b"content 1", b"late"]
 
     def test_the_same_bytes_sent_twice_are_two_arrivals(
         self, make: Callable[[], Connector[Any]], arrive: Arrive
