@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from sqlalchemy import Engine
 from starlette.requests import Request
 from web_seeding import Seeded, seed
@@ -184,6 +184,11 @@ def browser() -> Iterator[Browser]:
 EXPECTED = ("ERR_CONNECTION_REFUSED", "htmx:afterRequest", "htmx:sendError", "can escape its sandboxing")
 
 
+def _ours(note: ConsoleMessage) -> bool:
+    """Whether a console message complains about our pages, as against the ones around them."""
+    return note.type in ("error", "warning") and "/orderhub" in str(note.location["url"])
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test when something goes wrong in it (a script's error, a refused inline style)."""
@@ -194,7 +199,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda note: problems.append(note.text) if note.type in ("error", "warning") else None)
+    page.on("console", lambda note: problems.append(note.text) if _ours(note) else None)
     yield page
     context.close()
     assert [problem for problem in problems if not any(known in problem for known in EXPECTED)] == []

@@ -79,7 +79,7 @@ def test_find_a_sample_order_and_retry_a_quarantined_one(
     good, bad = orders
     pages.locator("#q").fill(good)
     expect(pages.locator("tbody tr")).to_have_count(1)
-    pages.locator("tbody").get_by_text(good).click()
+    pages.locator("tbody a.number", has_text=good).click()
     expect(pages.locator("h1 .chip")).to_have_text("Loaded")
     expect(pages.locator(".step.is-done")).to_have_count(5)
     expect(pages.locator(".timeline a[data-top]").first).to_have_text(re.compile("arrival__"))
@@ -89,7 +89,7 @@ def test_find_a_sample_order_and_retry_a_quarantined_one(
     pages.locator("a[data-back]").click()
     pages.locator("#q").fill(bad)
     expect(pages.locator("tbody tr")).to_have_count(1)
-    pages.locator("tbody").get_by_text(bad).click()
+    pages.locator("tbody a.number", has_text=bad).click()
     expect(pages.locator("h1 .chip")).to_have_text("Quarantined")
     expect(pages.locator(".is-segments mark", has_text="-25").first).to_be_visible()
     pages.get_by_role("button", name="Retry").click()
@@ -114,7 +114,8 @@ def test_theme_follows_airflow(page: Page, pages: FrameLocator) -> None:
 
 def test_run_link_opens_airflows_own_page(page: Page, pages: FrameLocator, orders: tuple[str, str]) -> None:
     pages.locator("#q").fill(orders[0])
-    pages.locator("tbody").get_by_text(orders[0]).click()
+    expect(pages.locator("tbody tr")).to_have_count(1)
+    pages.locator("tbody a.number", has_text=orders[0]).click()
     pages.locator(".timeline a[data-top]").first.click()
     expect(page).to_have_url(re.compile(r"/dags/edifact_orders/runs/"), timeout=30_000)
 

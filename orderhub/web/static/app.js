@@ -215,6 +215,9 @@
   document.addEventListener("DOMContentLoaded", () => {
     ages();
     look();
+    // what was typed before this script was there
+    const field = document.getElementById("q");
+    if (field && field.value !== field.defaultValue) window.htmx.trigger("#filters", "submit");
     const wanted = /^#finding-(\d+)$/.exec(window.location.hash);
     const first = one("button[data-finding]:not(:disabled)");
     if (wanted) show(wanted[1]);
