@@ -25,17 +25,24 @@ class TestWarehouse(ConnectorContract):
         engine.dispose()
 
     @pytest.fixture
+    def asking(self, database: str) -> Iterator[Engine]:
+        """A way of its own, which no arranged failure concerns."""
+        engine = create_engine(database)
+        yield engine
+        engine.dispose()
+
+    @pytest.fixture
     def ports(self, engine: Engine) -> PortsForTests:
         return PortsForTests(resources={"warehouse": WarehousePort(engine)})
 
     @pytest.fixture
-    def effects(self, engine: Engine) -> Effects:
+    def effects(self, asking: Engine) -> Effects:
         def count(keys: Sequence[str]) -> dict[str, int]:
             query = text(
                 "SELECT l.key, count(*) FROM warehouse.load l JOIN warehouse.purchase_order o "
                 "ON o.identity = l.identity AND o.version = l.version WHERE l.key = ANY(:keys) GROUP BY l.key"
             )
-            with engine.connect() as connection:
+            with asking.connect() as connection:
                 return dict(connection.execute(query, {"keys": list(keys)}).all())
 
         return count
