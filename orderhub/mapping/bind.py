@@ -1,7 +1,6 @@
 """Expressions to closures: every path resolved by the dialect, every function chosen, every type known.
 
-What can be decided now is decided now. A bound expression is, where possible, a getter on the node alone plus a pure
-conversion; conversions are remembered by their input (:class:`Memo`), so that the thousandth ``PCE`` costs one look-up.
+What can be decided now is decided now.
 """
 
 from __future__ import annotations
@@ -12,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orderhub.formats.dialect import NumberFormat, PathError, ResolvedPath, Scope
+from orderhub.mapping.bound import (
+    Bound,
+    alternatives,
+    applied,
+    common,
+    constant,
+    either,
+    first_direct,
+    with_run,
+)
+from orderhub.mapping.conditions import BindError, ConditionBinder
 from orderhub.mapping.expressions import (
     Call,
     Compare,
     Expression,
     Fallback,
-    Logic,
     Number,
     Path,
     Pipe,
@@ -34,17 +43,13 @@ from orderhub.mapping.functions import (
     function_names,
     signature,
 )
-from orderhub.mapping.kinds import NUMERIC, TEXTUAL, Kind
+from orderhub.mapping.kinds import TEXTUAL, Kind
 from orderhub.mapping.lookups import LookupTableError
-from orderhub.mapping.numbers import decimal_reader
 from orderhub.mapping.problems import Problems, close_to
 from orderhub.mapping.yamlfile import Scalar
 
 if TYPE_CHECKING:
     from orderhub.mapping.lookups import Lookups
-
-#: Remembered conversions per expression; beyond that the memo starts over, so that order numbers do not fill it.
-MEMO_LIMIT = 2_000
 
 #: What ``interchange(…)`` can give, and its kind.
 ENVELOPE = {
@@ -58,64 +63,6 @@ ENVELOPE = {
 }
 
 
-class Memo(dict[Any, Any]):
-    """Raw value to converted value; converts what it does not have. Refused values are not kept."""
-
-    __slots__ = ("convert",)
-
-    def __init__(self, convert: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.convert = convert
-
-    def __missing__(self, raw: Any) -> Any:
-        value = self.convert(raw)
-        if len(self) >= MEMO_LIMIT:
-            self.clear()
-        self[raw] = value
-        return value
-
-
-class Bound(msgspec.Struct, frozen=True):
-    """An expression ready to run.
-
-    ``direct``: node -> value or ``None``, when nothing but the node is needed; ``full``: (node, run) -> value, always
-    there, without ``convert``. ``convert``: pure conversion of that value, or ``None``. ``hashable``: whether the
-    value before ``convert`` can be remembered. Where ``direct`` is there, ``inputs`` are the paths that it reads and
-    ``combine`` makes the same value of what they gave (``None``: it is the one input's).
-    """
-
-    kind: Kind
-    many: bool
-    optional: bool
-    full: Callable[[Any, Any], Any]
-    direct: Callable[[Any], Any] | None
-    convert: Callable[[Any], Any] | None
-    hashable: bool
-    sources: tuple[ResolvedPath, ...]
-    inputs: tuple[ResolvedPath, ...] = ()
-    combine: Callable[..., Any] | None = None
-    #: the value is that of the first input that has one, or else ``default``
-    alternatives: bool = False
-    default: Any = None
-
-    def evaluate(self) -> Callable[[Any, Any], Any]:
-        """(node, run) -> the final value."""
-        full, convert = self.full, self.convert
-        if convert is None:
-            return full
-        lookup: Callable[[Any], Any] = Memo(convert).__getitem__ if self.hashable else convert
-
-        def run(node: Any, context: Any) -> Any:
-            raw = full(node, context)
-            return None if raw is None else lookup(raw)
-
-        return run
-
-
-class BindError(Exception):
-    """The expression is wrong; the problem has been noted."""
-
-
 class Uses(msgspec.Struct):
     """What a mapping uses, gathered while binding."""
 
@@ -123,18 +70,16 @@ class Uses(msgspec.Struct):
     tables: dict[str, dict[str, str]] = {}
 
 
-class Binder:
+class Binder(ConditionBinder):
     """Binds the expressions of one scope."""
 
     def __init__(
         self, scope: Scope, *, numbers: NumberFormat, lookups: Lookups, problems: Problems, uses: Uses
     ) -> None:
+        super().__init__(numbers=numbers, problems=problems)
         self.scope = scope
-        self.numbers = numbers
         self.lookups = lookups
-        self.problems = problems
         self.uses = uses
-        self.decimal = decimal_reader(numbers)
 
     def within(self, scope: Scope) -> Binder:
         """The same for a group's scope."""
@@ -149,31 +94,17 @@ class Binder:
         except BindError:
             return None
 
-    # --- noting problems
-
-    def wrong(
-        self,
-        code: str,
-        what: str,
-        todo: str,
-        scalar: Scalar,
-        offset: int,
-        suggestions: list[str] | None = None,
-    ) -> BindError:
-        self.problems.add(code, what, todo, scalar.at(offset), suggestions=suggestions or ())
-        return BindError(what)
-
     # --- the cases
 
     def bound(self, expression: Expression, scalar: Scalar) -> Bound:
         if isinstance(expression, Path):
             return self.path(expression, scalar)
         if isinstance(expression, Text):
-            return _constant(expression.value, Kind.TEXT)
+            return constant(expression.value, Kind.TEXT)
         if isinstance(expression, Number):
-            return _constant(expression.text.replace(".", self.numbers.marks[0]), Kind.NUMBER)
+            return constant(expression.text.replace(".", self.numbers.marks[0]), Kind.NUMBER)
         if isinstance(expression, Truth):
-            return _constant(expression.value, Kind.BOOLEAN)
+            return constant(expression.value, Kind.BOOLEAN)
         if isinstance(expression, Fallback):
             return self.fallback(expression, scalar)
         if isinstance(expression, Pipe):
@@ -210,7 +141,7 @@ class Binder:
             kind,
             resolved.many,
             resolved.optional,
-            _with_run(direct),
+            with_run(direct),
             direct,
             None,
             not resolved.many,
@@ -246,7 +177,7 @@ class Binder:
             )
         kind = options[0].kind
         for option in options[1:]:
-            joined = _common(kind, option.kind)
+            joined = common(kind, option.kind)
             if joined is None:
                 raise self.wrong(
                     "MAPPING_TYPE",
@@ -261,20 +192,20 @@ class Binder:
         raw = all(option.convert is None for option in options)
         directs = [option.direct for option in options]
         if raw and all(direct is not None for direct in directs):
-            direct = _first_direct([direct for direct in directs if direct is not None])
+            direct = first_direct([direct for direct in directs if direct is not None])
             inputs = tuple(path for option in options for path in option.inputs)
             return Bound(
                 kind,
                 many,
                 optional,
-                _with_run(direct),
+                with_run(direct),
                 direct,
                 None,
                 not many,
                 sources,
                 inputs,
-                _either(options),
-                *_alternatives(options),
+                either(options),
+                *alternatives(options),
             )
         evaluated = [option.evaluate() for option in options]
 
@@ -286,19 +217,6 @@ class Binder:
             return None
 
         return Bound(kind, many, optional, full, None, None, not many, sources)
-
-    def all(self, expressions: tuple[Expression, ...], scalar: Scalar) -> list[Bound]:
-        """Bind several, so that the problems of all of them are noted."""
-        bound: list[Bound] = []
-        failed: BindError | None = None
-        for expression in expressions:
-            try:
-                bound.append(self.bound(expression, scalar))
-            except BindError as error:
-                failed = error
-        if failed is not None:
-            raise failed
-        return bound
 
     def pipe(self, expression: Pipe, scalar: Scalar) -> Bound:
         current = self.bound(expression.head, scalar)
@@ -359,7 +277,7 @@ class Binder:
         parts = self.all(expression.arguments, scalar)
         kind = parts[0].kind
         for part in parts[1:]:
-            joined = _common(kind, part.kind)
+            joined = common(kind, part.kind)
             if joined is None:
                 raise self.wrong(
                     "MAPPING_TYPE",
@@ -442,7 +360,7 @@ class Binder:
                 close_to(str(arguments[0]), self.lookups.names()),
             ) from None
         kind = function.gives or value.kind
-        return _applied(value, function, built, kind, dynamic)
+        return applied(value, function, built, kind, dynamic)
 
     def arguments(self, function: Function, call: Call, scalar: Scalar) -> tuple[list[Any], list[Bound]]:
         values: list[Any] = []
@@ -518,307 +436,3 @@ class Binder:
         table = self.lookups.table(name)
         self.uses.tables[name] = dict(table)
         return table
-
-    # --- conditions
-
-    def compare(self, expression: Compare, scalar: Scalar) -> Bound:
-        left, right = self.all((expression.left, expression.right), scalar)
-        if left.many or right.many:
-            raise self.wrong(
-                "MAPPING_LIST",
-                "A list cannot be compared.",
-                "Choose one value with first, last or join, or count them.",
-                scalar,
-                expression.right.offset if right.many else expression.left.offset,
-            )
-        convert = self.comparable(expression, left, right, scalar)
-        left_value, right_value = left.evaluate(), right.evaluate()
-        compare = COMPARISONS[expression.operator]
-
-        def full(node: Any, run: Any) -> Any:
-            one = left_value(node, run)
-            if one is None:
-                return None
-            other = right_value(node, run)
-            if other is None:
-                return None
-            return compare(one, other) if convert is None else compare(convert(one), convert(other))
-
-        sources = left.sources + right.sources
-        return Bound(Kind.BOOLEAN, False, left.optional or right.optional, full, None, None, True, sources)
-
-    def comparable(
-        self, expression: Compare, left: Bound, right: Bound, scalar: Scalar
-    ) -> Callable[[Any], Any] | None:
-        """What makes both sides comparable; ``None`` when they are."""
-        kinds = {left.kind, right.kind}
-        if kinds <= NUMERIC:
-            decimal = self.decimal
-
-            def number(value: Any) -> Any:
-                return decimal(value) if isinstance(value, str) else value
-
-            return number if Kind.NUMBER in kinds else None
-        written = isinstance(expression.left, Number) or isinstance(expression.right, Number)
-        if (kinds <= TEXTUAL and not written) or len(kinds) == 1:
-            if kinds == {Kind.BOOLEAN} and expression.operator not in ("==", "!="):
-                raise self.wrong(
-                    "MAPPING_TYPE",
-                    "True and false have no order.",
-                    "Use == or !=.",
-                    scalar,
-                    expression.offset,
-                )
-            return None
-        todo = (
-            "Convert one side: append | decimal, or quote the number."
-            if kinds & NUMERIC
-            else "Convert one side."
-        )
-        raise self.wrong(
-            "MAPPING_TYPE",
-            f"{left.kind.value} cannot be compared with {right.kind.value}.",
-            todo,
-            scalar,
-            expression.offset,
-        )
-
-    def logic(self, expression: Logic, scalar: Scalar) -> Bound:
-        parts = self.all(expression.parts, scalar)
-        for part, written in zip(parts, expression.parts, strict=True):
-            if part.kind is not Kind.BOOLEAN or part.many:
-                raise self.wrong(
-                    "MAPPING_TYPE",
-                    f"'{expression.operator}' joins conditions, and here is {part.kind.value}.",
-                    "Compare it with something.",
-                    scalar,
-                    written.offset,
-                )
-        evaluated = [part.evaluate() for part in parts]
-        sources = tuple(source for part in parts for source in part.sources)
-        optional = any(part.optional for part in parts)
-        if expression.operator == "not":
-            inner = evaluated[0]
-
-            def negate(node: Any, run: Any) -> Any:
-                value = inner(node, run)
-                return None if value is None else not value
-
-            return Bound(Kind.BOOLEAN, False, optional, negate, None, None, True, sources)
-        deciding = expression.operator == "or"
-
-        def full(node: Any, run: Any) -> Any:
-            absent = False
-            for part in evaluated:
-                value = part(node, run)
-                if value is None:
-                    absent = True
-                elif value is deciding:
-                    return deciding
-            return None if absent else not deciding
-
-        return Bound(Kind.BOOLEAN, False, optional, full, None, None, True, sources)
-
-
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda a, b: bool(a == b),
-    "!=": lambda a, b: bool(a != b),
-    "<": lambda a, b: bool(a < b),
-    "<=": lambda a, b: bool(a <= b),
-    ">": lambda a, b: bool(a > b),
-    ">=": lambda a, b: bool(a >= b),
-}
-
-
-def _constant(value: Any, kind: Kind) -> Bound:
-    return Bound(
-        kind,
-        False,
-        False,
-        lambda _node, _run: value,
-        lambda _node: value,
-        None,
-        True,
-        (),
-        (),
-        lambda: value,
-    )
-
-
-def _value_of(part: Bound, values: tuple[Any, ...]) -> Any:
-    """The value of a bound expression from what its inputs gave; ``None`` when absent."""
-    value = values[0] if part.combine is None else part.combine(*values)
-    return None if value is None or value in ("", []) else value
-
-
-def _either(options: list[Bound]) -> Callable[..., Any]:
-    """The first option that has a value, from the inputs of all options."""
-    if len(options) == 2 and options[0].combine is None and not options[1].inputs:
-        default = _value_of(options[1], ())
-        return lambda value: value or default
-    spans: list[tuple[Bound, int, int]] = []
-    start = 0
-    for option in options:
-        spans.append((option, start, start + len(option.inputs)))
-        start += len(option.inputs)
-
-    def either(*values: Any) -> Any:
-        for option, first, end in spans:
-            value = _value_of(option, values[first:end])
-            if value is not None:
-                return value
-        return None
-
-    return either
-
-
-def _alternatives(options: list[Bound]) -> tuple[bool, Any]:
-    """Whether this is simply the first of some paths that has a value, and what stands last for none (or ``None``)."""
-    default = None
-    if not options[-1].inputs:
-        default = _value_of(options[-1], ())
-        options = options[:-1]
-    simple = all(
-        option.inputs and (option.combine is None or (option.alternatives and option.default is None))
-        for option in options
-    )
-    return simple, default if simple else None
-
-
-def _paired(value: Bound, argument: Bound) -> Callable[..., Any]:
-    """The value and its argument as one key, from the inputs of both."""
-    if value.combine is None and argument.combine is None:
-        return lambda one, other: (one, other or None) if one else None
-    cut = len(value.inputs)
-
-    def paired(*values: Any) -> Any:
-        one = _value_of(value, values[:cut])
-        return None if one is None else (one, _value_of(argument, values[cut:]))
-
-    return paired
-
-
-def _with_run(direct: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda node, _run: direct(node)
-
-
-def _first_direct(options: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """The first option that gives something; present values are never falsy (no empty text, no empty list)."""
-    if len(options) == 2:
-        left, right = options
-
-        def first_of_two(node: Any) -> Any:
-            value = left(node)
-            return right(node) if value is None else value
-
-        return first_of_two
-
-    def first(node: Any) -> Any:
-        for option in options:
-            value = option(node)
-            if value is not None:
-                return value
-        return None
-
-    return first
-
-
-def _common(left: Kind, right: Kind) -> Kind | None:
-    """The kind that holds both, or ``None``."""
-    if left is right:
-        return left
-    kinds = {left, right}
-    if kinds <= TEXTUAL:
-        return Kind.TEXT
-    if kinds <= {Kind.INTEGER, Kind.DECIMAL}:
-        return Kind.DECIMAL
-    return None
-
-
-def _applied(
-    value: Bound, function: Function, built: Callable[..., Any], kind: Kind, dynamic: list[Bound]
-) -> Bound:
-    """A value with one more function behind it."""
-    sources = value.sources + tuple(source for argument in dynamic for source in argument.sources)
-    if function.lists == "reduce":
-        reduce = built if value.many else lambda single: built([single])
-        return _then(value, reduce, kind, many=False, sources=sources)
-    if function.lists == "spread" and value.many:
-
-        def spread(values: list[Any]) -> list[Any] | None:
-            return [part for item in values for part in built(item)] or None
-
-        return _then(value, spread, kind, many=True, sources=sources)
-    if function.lists == "spread":
-        # not remembered: every document gets a list of its own
-        fresh = msgspec.structs.replace(value, hashable=False)
-        return _then(fresh, lambda single: built(single) or None, kind, many=True, sources=sources)
-    if not dynamic:
-        if value.many:
-
-            def each(values: list[Any]) -> list[Any] | None:
-                return [result for item in values if (result := built(item)) is not None] or None
-
-            return _then(value, each, kind, many=True, sources=sources)
-        return _then(value, built, kind, many=False, sources=sources)
-    return _with_dynamic(value, built, kind, dynamic, sources)
-
-
-def _then(
-    value: Bound, step: Callable[[Any], Any], kind: Kind, *, many: bool, sources: tuple[ResolvedPath, ...]
-) -> Bound:
-    convert = value.convert
-    if convert is None:
-        chained = step
-    else:
-
-        def chained(raw: Any) -> Any:
-            between = convert(raw)
-            return None if between is None else step(between)
-
-    return msgspec.structs.replace(value, kind=kind, many=many, convert=chained, sources=sources)
-
-
-def _with_dynamic(
-    value: Bound,
-    built: Callable[..., Any],
-    kind: Kind,
-    dynamic: list[Bound],
-    sources: tuple[ResolvedPath, ...],
-) -> Bound:
-    """A function whose arguments come from the source: the key to remember is the tuple of all of them."""
-    many = value.many
-    raw = [value, *dynamic]
-    if all(part.convert is None and part.direct is not None for part in raw) and not many and len(raw) == 2:
-        head, argument = value.direct, dynamic[0].direct
-        if head is not None and argument is not None:
-
-            def pair(node: Any) -> Any:
-                single = head(node)
-                return None if single is None else (single, argument(node))
-
-            return Bound(
-                kind,
-                False,
-                value.optional,
-                _with_run(pair),
-                pair,
-                lambda key: built(*key),
-                True,
-                sources,
-                value.inputs + dynamic[0].inputs,
-                _paired(value, dynamic[0]),
-            )
-    evaluate = value.evaluate()
-    arguments = [argument.evaluate() for argument in dynamic]
-
-    def full(node: Any, run: Any) -> Any:
-        single = evaluate(node, run)
-        if single is None:
-            return None
-        extra = [argument(node, run) for argument in arguments]
-        if many:
-            return [result for item in single if (result := built(item, *extra)) is not None] or None
-        return built(single, *extra)
-
-    return Bound(kind, many, value.optional, full, None, None, not many, sources)

@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from orderhub.findings import Place, Severity
-from orderhub.mapping.bind import Binder, BindError, Bound
+from orderhub.mapping.bind import Binder
+from orderhub.mapping.bound import Bound
+from orderhub.mapping.conditions import BindError
 from orderhub.mapping.expressions import Call, Compare, Expression, Path
 from orderhub.mapping.kinds import NUMERIC, Kind, shown
 from orderhub.mapping.language import Check

@@ -22,7 +22,8 @@ from orderhub.formats.dialect import (
     Scope,
     Unread,
 )
-from orderhub.mapping.bind import Binder, Bound, Memo, Uses
+from orderhub.mapping.bind import Binder, Uses
+from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
 from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
 from orderhub.mapping.kinds import Kind, Refusal
