@@ -117,7 +117,8 @@ def build_dag(flow: Flow) -> DAG:
 
         @task_group(group_id="batch", prefix_group_id=False)
         def batch(batch: Any) -> None:
-            validate = ValidateOperator(task_id="validate", flow=flow.name, batch=batch)
+            before: Any = ValidateOperator(task_id="validate", flow=flow.name, batch=batch)
+            # in the order written: a document goes to the next target when the one before has taken it
             for target in flow.load:
                 load = LoadOperator(
                     task_id=f"load_{target.name}",
@@ -126,7 +127,8 @@ def build_dag(flow: Flow) -> DAG:
                     batch=batch,
                     outlets=[target_asset(target)],
                 )
-                validate.set_downstream(load)
+                before.set_downstream(load)
+                before = load
 
         batches = batch.expand(batch=translate.output)
         # whatever became of the tasks before it, also when there was no batch at all

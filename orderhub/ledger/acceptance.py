@@ -82,6 +82,7 @@ _CONFLICTS = text(
 )
 # The key says which content of which identity goes to which target: the same wherever and whenever it is computed, so
 # that a target knows it again even after the ledger was set up anew. `version` tells a return to earlier content apart.
+# Rows are numbered in the order of the flow's targets: a document goes to the next one when the one before took it.
 _ENQUEUE = text(
     """
     INSERT INTO ledger.outbox
@@ -97,9 +98,9 @@ _ENQUEUE = text(
         SELECT replace(replace(d.company, '%', '%25'), ':', '%3A') AS company,
             replace(replace(d.agreement, '%', '%25'), ':', '%3A') AS agreement,
             replace(replace(d.number, '%', '%25'), ':', '%3A') AS number) AS p
-    CROSS JOIN unnest(CAST(:targets AS text[]), CAST(:states AS text[])) AS t(name, state)
+    CROSS JOIN unnest(CAST(:targets AS text[]), CAST(:states AS text[])) WITH ORDINALITY AS t(name, state, place)
     WHERE d.id = ANY(CAST(:ids AS bigint[]))
-    ORDER BY d.id, t.name
+    ORDER BY d.id, t.place
     ON CONFLICT DO NOTHING
     """
 )

@@ -15,14 +15,21 @@ _OPEN = text(
     UNION
     SELECT flow FROM ledger.batch WHERE state = 'open' AND (lease_until IS NULL OR lease_until < clock_timestamp())
     UNION
-    SELECT flow FROM ledger.outbox
-    WHERE (state IN ('pending', 'in_doubt') AND next_attempt_at <= clock_timestamp())
-       OR (state = 'leased' AND lease_until < clock_timestamp())
+    SELECT o.flow FROM ledger.outbox AS o
+    WHERE ((o.state IN ('pending', 'in_doubt') AND o.next_attempt_at <= clock_timestamp())
+        OR (o.state = 'leased' AND o.lease_until < clock_timestamp()))
+      AND NOT EXISTS (
+        SELECT 1 FROM ledger.outbox AS e
+        WHERE e.document_id = o.document_id AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
+      AND NOT EXISTS (
+        SELECT 1 FROM ledger.outbox AS e
+        WHERE e.identity = o.identity AND e.target = o.target AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
     """
 )
 
 
 def flows_with_work(connection: Connection) -> frozenset[str]:
     """Names of flows with interchanges to translate, batches to validate or effects to send, none of which is leased or
-    postponed at this moment. An effect that an earlier document of its order holds back counts too."""
+    postponed at this moment. An effect that waits for a person (an approval, or a repair of what was refused before it)
+    does not count."""
     return frozenset(connection.execute(_OPEN).scalars())

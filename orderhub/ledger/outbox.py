@@ -19,13 +19,17 @@ from orderhub.ledger.states import DocumentState, Environment, OutboxState
 from orderhub.ledger.transitions import move_documents
 
 # A row is due when its time has come, or when its lease ran out (then the effect is unclear). It is held back while
-# an earlier document of the same order is on its way to the same target, or a lower revision of it is not through.
+# an earlier document of the same order is on its way to the same target, or a lower revision of it is not through, or
+# the target that stands before this one in the flow has not taken the document (what it refuses goes nowhere else).
 _DUE = """
     o.flow = :flow AND o.target = :target AND (CAST(:batch AS bigint) IS NULL OR o.batch_id = :batch)
     AND ((o.state IN ('pending', 'in_doubt') AND o.next_attempt_at <= clock_timestamp())
          OR (o.state = 'leased' AND o.lease_until < clock_timestamp()))
     AND NOT EXISTS (
         SELECT 1 FROM ledger.outbox AS e WHERE e.identity = o.identity AND e.target = o.target AND e.id < o.id
+          AND e.state IN ('pending', 'leased', 'in_doubt', 'waiting', 'rejected'))
+    AND NOT EXISTS (
+        SELECT 1 FROM ledger.outbox AS e WHERE e.document_id = o.document_id AND e.id < o.id
           AND e.state IN ('pending', 'leased', 'in_doubt', 'waiting', 'rejected'))
     AND NOT EXISTS (
         SELECT 1 FROM ledger.document AS d JOIN ledger.document AS e
