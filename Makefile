@@ -33,11 +33,13 @@ bench: $(READY) ## Measure against the peers; writes benchmarks/results.json
 faults: $(READY) ## Kill processes at random moments; SEED=n replays
 	@exec $(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
 
-lint: $(READY) ## Lint, types, import directions
+lint: $(READY) ## Lint, types, import directions, generated schemas and pages in step
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m orderhub.documents.schema --check
+	$(BIN)/python -m orderhub.documents.reference --check
 
 # The two locks: the hub's and the ERP's. No index address gets into them.
 lock: $(READY) ## Renew requirements.txt and the ERP's lock

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,8 +10,6 @@ import msgspec
 
 from orderhub.acknowledge import acknowledge
 from orderhub.errors import ConfigError, HubError
-from orderhub.flows.context import open_context
-from orderhub.flows.registry import FlowRegistry
 from orderhub.ledger import flow_state, runs
 from orderhub.ledger.engine import transaction
 from orderhub.load import load
@@ -100,47 +95,3 @@ def run_flow(
     )
     finish_run(ctx, run, result)
     return result
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """``python -m orderhub.flows.runner FLOW…``: runs on the services that the settings name; results as JSON lines."""
-    parser = argparse.ArgumentParser(
-        prog="orderhub.flows.runner", description="Run flows without a scheduler."
-    )
-    parser.add_argument("flows", nargs="+", metavar="FLOW")
-    parser.add_argument("--repeat", action="store_true", help="go on until stopped")
-    parser.add_argument("--pause", type=float, default=0.2, help="seconds between two runs")
-    parser.add_argument(
-        "--lease-seconds", type=float, default=120, help="how long a dead process holds its work"
-    )
-    given = parser.parse_args(arguments)
-
-    from orderhub.services import endpoints
-    from orderhub.services.settings import get_settings
-
-    settings = get_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    failed = False
-    try:
-        registry = FlowRegistry(settings.path("flows_folder"))
-        ctx = open_context(settings, endpoints.load(settings), lease_seconds=given.lease_seconds)
-        try:
-            while True:
-                for name in given.flows:
-                    result = run_flow(ctx, registry.get(name), trigger="command")
-                    failed = failed or bool(result.problems)
-                    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-                sys.stdout.flush()
-                if not given.repeat:
-                    break
-                time.sleep(given.pause)
-        finally:
-            ctx.close()
-    except HubError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

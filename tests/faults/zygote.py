@@ -1,8 +1,8 @@
 """Starts workers without paying seconds of imports for each: imports once, forks on demand.
 
-Reads lines from standard input: ``start <log file> <arguments of orderhub.flows.runner …>`` forks a worker in a process
+Reads lines from standard input: ``start <log file> <arguments of orderhub.services.worker …>`` forks a worker in a process
 group of its own and answers with its process id; ``reap`` collects the dead ones; the end of the input ends it. A worker
-runs ``orderhub.flows.runner`` exactly as ``python -m`` would.
+runs ``orderhub.services.worker`` exactly as ``python -m`` would.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    from orderhub.flows import runner
+    from orderhub.services import worker
     from orderhub.services.settings import get_settings
     from orderhub.validate.suite import compiled_suite
 
@@ -33,18 +33,18 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.setsid()
-            _work(runner, Path(arguments[0]), arguments[1:])
+            _work(worker, Path(arguments[0]), arguments[1:])
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
 
 
-def _work(runner: object, log: Path, arguments: list[str]) -> None:
+def _work(worker: object, log: Path, arguments: list[str]) -> None:
     stream = log.open("ab", buffering=0)
     os.dup2(stream.fileno(), 1)
     os.dup2(stream.fileno(), 2)
     status = 70
     try:
-        status = runner.main(arguments)  # type: ignore[attr-defined]
+        status = worker.main(arguments)  # type: ignore[attr-defined]
     except BaseException:
         traceback.print_exc()
     finally:
