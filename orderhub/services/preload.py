@@ -22,6 +22,8 @@ HEAVY = (
     "lxml.etree",
     "httpx",
     "cryptography.fernet",
+    "orderhub.formats.edifact.dialect",
+    "orderhub.formats.csv.dialect",
     "orderhub.pull.stage",
     "orderhub.translate.stage",
     "orderhub.validate.stage",
