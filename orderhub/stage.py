@@ -94,7 +94,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     validate: ValidateStep
     load: tuple[Target, ...]
     acknowledge: AcknowledgeStep
-    batch_size: int = 200
+    batch_size: int = 500
     paused: bool = False
     description: str = ""
     file: str = ""

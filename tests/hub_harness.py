@@ -63,6 +63,7 @@ class Hub:
     ctx: HubContext
     flow: Flow
     inbox: Path
+    endpoints: Endpoints
 
     def drop(self, source: Path | bytes, name: str | None = None) -> Path:
         """Put a file into the flow's folder by rename."""
@@ -127,6 +128,6 @@ def hub(
     inbox.mkdir(parents=True, exist_ok=True)
     ctx = open_context(chosen, reach, worker=worker, lease_seconds=lease_seconds)
     try:
-        yield Hub(ctx=ctx, flow=flow, inbox=inbox)
+        yield Hub(ctx=ctx, flow=flow, inbox=inbox, endpoints=reach)
     finally:
         ctx.close()

@@ -16,13 +16,14 @@ from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import outbox
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import Work
+from orderhub.load.heartbeat import kept
 from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, LoadResult
 
 log = logging.getLogger(__name__)
 
-#: Documents per call of a target. One call must end well within a lease.
-CHUNK = 200
+#: Documents per call of a target: what one worker holds, and what a target's failure concerns at once.
+CHUNK = 100
 
 
 def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) -> LoadResult:
@@ -57,7 +58,8 @@ def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) 
         if not works:
             break
         try:
-            _send(ctx, flow, connector, works, run, counts)
+            with kept(ctx, works):
+                _send(ctx, flow, connector, works, run, counts)
         except LeaseLost as error:
             # another worker has them now and will look up what this one did
             log.warning("lost a lease: %s", error, extra={"flow": flow.name, "run": run, "target": target})

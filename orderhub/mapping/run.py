@@ -25,16 +25,22 @@ class Translated:
 
     ``document`` is ``None`` when an error kept it from being built; a document that was built and failed a check is
     there, with an error among the findings. ``findings`` are those of the mapping (the reader's own stay with the
-    tree). Keeps the tree alive, so drop it when the places are no longer needed.
+    tree), bounded; ``finding_count`` counts all. Keeps the tree alive, so drop it when the places are no longer needed.
     """
 
-    __slots__ = ("_mapping", "_tree", "document", "findings")
+    __slots__ = ("_mapping", "_tree", "document", "finding_count", "findings")
 
     def __init__(
-        self, document: Document | None, findings: list[Finding], mapping: CompiledMapping, tree: MessageTree
+        self,
+        document: Document | None,
+        findings: list[Finding],
+        mapping: CompiledMapping,
+        tree: MessageTree,
+        finding_count: int = 0,
     ) -> None:
         self.document = document
         self.findings = findings
+        self.finding_count = finding_count
         self._mapping = mapping
         self._tree = tree
 
@@ -99,7 +105,7 @@ class CompiledMapping:
                 self._leftover(left, run)
         if run.findings is None:
             return Translated(document, [], self, tree)
-        return Translated(document, _bounded(run), self, tree)
+        return Translated(document, _bounded(run), self, tree, run.findings.count)
 
     def _check(self, document: Any, tree: MessageTree, run: Run) -> None:
         root = tree.root

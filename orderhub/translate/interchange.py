@@ -284,7 +284,9 @@ class _Translation:
         else:
             document = _with_defaults(translated.document, agreement)
             if usable:
+                before = findings.count
                 findings.extend(_severities(translated.findings, agreement))
+                findings.count = max(findings.count, before + translated.finding_count)
         number = document.number if document is not None else _number(mapping, tree)
         test = (
             tree.interchange.test or agreement.environment == "test" or bool(getattr(document, "test", False))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from orderhub.errors import ArchiveError, HubError
+from orderhub.errors import ArchiveError, HubError, LeaseLost
 from orderhub.ledger import documents, interchanges
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import ClaimedInterchange, TranslationSummary
 from orderhub.ledger.states import InterchangeState
+from orderhub.source import named_mapping
 from orderhub.stage import Flow, HubContext, TranslateResult
 from orderhub.translate.interchange import Refusal, translate_interchange
 
@@ -30,6 +31,8 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
     :raises ArchiveError: originals that could not be read for now; the others are done.
     :raises ConfigError: the flow's mapping is missing or wrong; nothing is claimed.
     """
+    # a mapping that is missing or wrong is told before anything is claimed
+    named_mapping(ctx, flow)
     interchanges_done = made = refused = 0
     unread: ArchiveError | None = None
     left_alone: set[int] = set()
@@ -46,10 +49,16 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
             break
         try:
             state, count = _one(ctx, flow, run, claim)
-        except ArchiveError as error:
-            if not error.retryable:
-                raise
+        except LeaseLost as error:
+            # another worker has it now; nothing of this one's was written
+            log.warning(
+                "lost a lease: %s", error, extra={"flow": flow.name, "run": run, "interchange": claim.id}
+            )
+            continue
+        except HubError as error:
             _give_back(ctx, claim)
+            if not (isinstance(error, ArchiveError) and error.retryable):
+                raise
             left_alone.add(claim.id)
             unread = error
             continue

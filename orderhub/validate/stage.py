@@ -30,11 +30,12 @@ def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResul
 
     :raises ConfigError: the suite is missing or wrong; the batch stays open.
     """
+    # before the claim: the first use imports for seconds
+    suite = _suite(ctx, flow)
     with transaction(ctx.ledger) as connection:
         claim = documents.claim_batch(connection, batch, worker=ctx.worker, lease_seconds=ctx.lease_seconds)
     if claim is None:
         return ValidateResult(batch=batch)
-    suite = _suite(ctx, flow)
     findings = _judge(claim, suite)
     bad = {number: found for number, found in findings.items() if _is_bad(found)}
     placed = _with_places(ctx, flow, claim, bad)

@@ -48,8 +48,9 @@ def consignment(
     duplicates: float = 0.10,
     conflicts: float = 0.05,
     largest: int = 25,
+    smallest: int = 1,
 ) -> Consignment:
-    """``documents`` orders in interchanges of 1 to ``largest`` messages. Of them ``duplicates`` are exact repetitions
+    """``documents`` orders in interchanges of ``smallest`` to ``largest`` messages. Of them ``duplicates`` are exact repetitions
     (half of them as whole files sent twice) and ``conflicts`` have the number of another order and other content."""
     rng = random.Random(seed)
     repeated, conflicting = round(documents * duplicates), round(documents * conflicts)
@@ -69,7 +70,7 @@ def consignment(
         messages.insert(rng.randrange(len(messages) + 1), original)
     files: list[list[Order]] = []
     while messages:
-        size = rng.randint(1, largest)
+        size = rng.randint(smallest, largest)
         files.append(messages[:size])
         del messages[:size]
     left = repeated // 2

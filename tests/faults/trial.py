@@ -36,8 +36,8 @@ class Plan:
     batch_size: int = 40
     #: Longest life of a worker that is to be killed (seconds); the moments are spread evenly up to it.
     longest_life: float = 2.5
-    #: How long the work may take after the last kill.
-    patience: float = 300.0
+    #: How long the work may stand still after the last kill (seconds).
+    patience: float = 60.0
     targets: tuple[str, ...] = ("warehouse", "tryton")
 
 
@@ -160,11 +160,13 @@ class Trial:
         return waiting + int(row[0])
 
     def _wait(self, workers: _Workers) -> list[str]:
-        until = time.monotonic() + self.plan.patience
+        least, since = self._left(), time.monotonic()
         while (left := self._left()) > 0:
-            if time.monotonic() > until:
+            if left < least:
+                least, since = left, time.monotonic()
+            if time.monotonic() - since > self.plan.patience:
                 return [
-                    f"{left} pieces of work are still open {self.plan.patience:.0f} s after the last kill"
+                    f"{left} pieces of work are still open and nothing happened for {self.plan.patience:.0f} s"
                 ]
             if faults := workers.dead():
                 return faults
