@@ -167,6 +167,15 @@ def _erp(
             folder=here,
         ),
         Program(
+            name="erp-worker",
+            layer="erp",
+            command=erp.worker_command(environment, endpoints),
+            env=server,
+            folder=here,
+            # its pool's processes outlive it otherwise
+            stop_group=True,
+        ),
+        Program(
             name="erp-setup",
             layer="steps",
             command=(

@@ -20,6 +20,7 @@ class Program:
     :param layer: layers stop from the last to the first; the programs of a layer stop together.
     :param env: the whole environment, nothing is inherited.
     :param user: system user to run as, when the hub runs as root.
+    :param stop_group: the signal goes to the whole process group, for a program that leaves its children to themselves.
     :param stop_seconds: how long it may take to stop before it is killed with its process group.
     """
 
@@ -33,6 +34,7 @@ class Program:
     keep: bool = True
     stop_signal: str = "TERM"
     stop_seconds: int = 10
+    stop_group: bool = False
 
     @property
     def full_name(self) -> str:
@@ -76,6 +78,7 @@ def supervisor_configuration(programs: Iterable[Program], *, run: Path, logs: Pa
             "startretries": "8" if program.keep else "0",
             "stopsignal": program.stop_signal,
             "stopwaitsecs": str(program.stop_seconds),
+            "stopasgroup": "true" if program.stop_group else "false",
             "killasgroup": "true",
             "redirect_stderr": "true",
             "stdout_logfile": str(logs / f"{program.name}.log").replace("%", "%%"),

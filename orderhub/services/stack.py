@@ -36,7 +36,7 @@ from orderhub.services.tryton import install as erp_install
 #: What can be started. A part whose URL is set is left out by itself. ``airflow-tables`` prepares Airflow's database
 #: without starting Airflow.
 PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
-_HEALTH_SECONDS = 180.0
+_HEALTH_SECONDS = 600
 _BEGUN = "tryton: initialisation begun"
 
 
@@ -357,6 +357,7 @@ class Stack:
         with self._step("ERP: server"):
             self.supervisor.start("erp")
             self._wait("erp", lambda: erp_health.answers(self.endpoints.erp_url), "The ERP")
+            self.supervisor.start("erp-worker")
         if note != full:
             with self._step("ERP: company, accounts, master data"):
                 self.supervisor.run_step("erp-setup", timeout_seconds=300)

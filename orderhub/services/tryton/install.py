@@ -66,8 +66,8 @@ def server_environment(endpoints: Endpoints, port: int) -> dict[str, str]:
         "TRYTOND_DATABASE__URI": endpoints.erp_database_url.rsplit("/", 1)[0] + "/",
         "TRYTOND_DATABASE__LIST": "False",
         "TRYTOND_WEB__LISTEN": f"127.0.0.1:{port}",
-        # without a worker of its own, what Tryton queues runs within the request
-        "TRYTOND_QUEUE__WORKER": "False",
+        # stock moves of a confirmed purchase are the worker's work, not the request's: that costs 0.1 to 0.2 s each
+        "TRYTOND_QUEUE__WORKER": "True",
     }
 
 
@@ -85,6 +85,12 @@ def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
 def server_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
     """``-d`` loads the database's modules before the first request."""
     return (str(python_environment.python_of(environment)), "-m", "trytond.cli", "-d", endpoints.erp_database)
+
+
+def worker_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
+    """Does what the server queues."""
+    python = str(python_environment.python_of(environment))
+    return (python, "-m", "trytond.cli.worker", "-d", endpoints.erp_database, "-n", "1")
 
 
 if __name__ == "__main__":
