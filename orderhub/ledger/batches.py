@@ -30,8 +30,11 @@ _OPEN = text(
     """
     SELECT id FROM ledger.batch WHERE flow = :flow AND state = 'open'
     UNION
-    SELECT batch_id FROM ledger.outbox
-    WHERE flow = :flow AND state IN ('pending', 'leased', 'in_doubt') AND batch_id IS NOT NULL
+    SELECT o.batch_id FROM ledger.outbox AS o
+    WHERE o.flow = :flow AND o.state IN ('pending', 'leased', 'in_doubt') AND o.batch_id IS NOT NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM ledger.outbox AS e
+        WHERE e.document_id = o.document_id AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
     ORDER BY 1
     """
 )
@@ -39,7 +42,7 @@ _OPEN = text(
 
 def make_batches(connection: Connection, flow: str, *, run: int | None = None, size: int = 500) -> list[int]:
     """Put the flow's translated documents into batches and return the ids of every batch that has something to validate
-    or to load now: new ones and ones that an earlier run left open."""
+    or to load now: new ones and ones that an earlier run left open. What waits for a person opens no batch."""
     while connection.execute(_MAKE, {"flow": flow, "run": run, "size": size}).scalar() is not None:
         pass
     return [int(found) for found in connection.execute(_OPEN, {"flow": flow}).scalars()]

@@ -92,3 +92,11 @@ def test_every_sample_ends_as_expected_with_the_erp(
         refused = at.rows("SELECT code, reason, field FROM ledger.outbox WHERE state = 'rejected'")
         assert refused
         assert all(row["code"] and row["reason"] for row in refused)
+        assert (
+            at.rows(
+                "SELECT number FROM warehouse.purchase_order WHERE number IN ('PO-2026-1024', 'CM-50017')"
+            )
+            == []
+        )
+        again = at.run()
+        assert again.translate.batches == []  # what waits for a person is no work

@@ -1,0 +1,58 @@
+"""`orderhub flow check`: every file that a flow names is looked at, and the finding stands where it has to be mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hub_harness import PROJECT
+
+from orderhub.connector_registry import ConnectorRegistry
+from orderhub.findings import Finding
+from orderhub.flows.check import check_flow
+from orderhub.flows.definition import parse_flow
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.partners.registry import PartnerRegistry
+
+CSV_FLOW = (PROJECT / "flows" / "csv_orders.yaml").read_text(encoding="utf-8")
+
+
+def check(path: Path) -> list[Finding]:
+    return check_flow(
+        parse_flow(path),
+        partners=PartnerRegistry(PROJECT / "partners"),
+        mappings=MappingRegistry(PROJECT / "mappings"),
+        suites=PROJECT / "schemas" / "expectations",
+        connectors=ConnectorRegistry(PROJECT / "connectors"),
+    )
+
+
+@pytest.mark.parametrize("name", ["edifact_orders", "csv_orders"])
+def test_the_flows_of_the_project_pass(name: str) -> None:
+    assert check(PROJECT / "flows" / f"{name}.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "says"),
+    [
+        ("partner: citrus_market", "partner: nobody", "partner", "nobody"),
+        ("mapping: csv_orders__", "mapping: csv_order__", "translate.mapping", "csv_orders__purchase_order"),
+        ("version: 1}", "version: 2}", "translate.mapping", "version 2"),
+        ("suite: purchase_order_core", "suite: purchase_orders", "validate.suite", "purchase_orders"),
+        ("connector: folder", "connector: foldr", "pull", "folder"),
+        ("connector: folder", "connector: tryton", "pull", "cannot pull"),
+        ("path: csv_orders ", "pfad: csv_orders ", "pull", "pfad"),
+        ("{connector: warehouse,", "{connector: folder,", "load[1]", "cannot load"),
+        ("settings: {connection: erp}", "settings: {conection: erp}", "load[0]", "connection"),
+    ],
+)
+def test_what_does_not_fit_is_found_at_its_place(
+    tmp_path: Path, old: str, new: str, field: str, says: str
+) -> None:
+    assert old in CSV_FLOW
+    path = tmp_path / "csv_orders.yaml"
+    path.write_text(CSV_FLOW.replace(old, new), encoding="utf-8")
+    findings = check(path)
+    assert [finding.field for finding in findings] == [field], findings
+    assert says in findings[0].message
+    assert findings[0].place.file
