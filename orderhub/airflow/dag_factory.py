@@ -113,7 +113,10 @@ def build_dag(flow: Flow) -> DAG:
         },
     ) as dag:
         pull = PullOperator(task_id="pull", flow=flow.name, inlets=[source_asset(flow)])
-        translate = TranslateOperator(task_id="translate", flow=flow.name)
+        # a source that is away must not hold up what was received before; a paused flow's pull skips, and so does this
+        translate = TranslateOperator(
+            task_id="translate", flow=flow.name, trigger_rule=TriggerRule.NONE_SKIPPED
+        )
 
         @task_group(group_id="batch", prefix_group_id=False)
         def batch(batch: Any) -> None:

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from orderhub import __version__
-from orderhub.cli import connector, document, flow, generate, mapping, services, status, translate
+from orderhub.cli import (
+    connector,
+    document,
+    flow,
+    generate,
+    interchange,
+    mapping,
+    services,
+    status,
+    translate,
+)
 
 app = typer.Typer(
     name="orderhub",
@@ -20,6 +30,7 @@ app = typer.Typer(
 app.add_typer(flow.app, name="flow")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(document.app, name="document")
+app.add_typer(interchange.app, name="interchange")
 app.add_typer(connector.app, name="connector")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)
