@@ -32,7 +32,7 @@ def run(plan: Plan, folder: Path, database: str, erp_stack: Stack | None, stores
     print(  # noqa: T201 - the figures are what one runs this for
         f"\nseed {plan.seed}: {result.sent} documents in {result.files} files, {result.kills} kills, {result.seconds} s; "
         f"Tryton {result.in_tryton}, warehouse {result.in_warehouse}, conflicts {result.conflicts_reported}; "
-        f"{result.states}; {len(result.faults)} faults"
+        f"{result.states}; interrupted {result.interrupted}; {len(result.faults)} faults"
     )
     return result
 

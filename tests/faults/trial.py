@@ -51,6 +51,8 @@ class Result:
     kills: int = 0
     seconds: float = 0.0
     states: dict[str, int] = field(default_factory=dict)
+    #: What the killed workers held a lease of; ``between`` is pulling, starting or pausing.
+    interrupted: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     in_tryton: int = 0
     in_warehouse: int = 0
@@ -117,7 +119,9 @@ class Trial:
                 workers.start()
             while result.kills < self.plan.kills:
                 time.sleep(rng.uniform(0.02, self.plan.longest_life / self.plan.workers))
-                workers.kill(rng.randrange(self.plan.workers))
+                self._keep_pace(result.kills)
+                doing = self._doing(workers.kill(rng.randrange(self.plan.workers)))
+                result.interrupted[doing] = result.interrupted.get(doing, 0) + 1
                 result.kills += 1
                 # what is in Valkey may vanish at any moment as well
                 self.valkey.flushall()
@@ -133,6 +137,34 @@ class Trial:
             )
         self._count(result)
         return result
+
+    def _keep_pace(self, kills: int) -> None:
+        """Spread the kills over the whole of the work: a quarter of them before the first effect, the others as effects
+        are done. Never waits for long, so that work which does not advance is killed as well."""
+        until = time.monotonic() + 4
+        while time.monotonic() < until and kills / self.plan.kills > 0.25 + 0.75 * self._progress():
+            time.sleep(0.05)
+
+    def _progress(self) -> float:
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute("SELECT count(*) FROM ledger.outbox WHERE state = 'done'").fetchone()
+        assert row is not None
+        return float(row[0]) / (len(self.sent.versions) * len(self.plan.targets))
+
+    def _doing(self, worker: int) -> str:
+        """What a killed worker held, by the leases it left behind."""
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(
+                """
+                SELECT 'translate' FROM ledger.interchange WHERE lease_owner LIKE %(worker)s
+                UNION ALL SELECT 'validate' FROM ledger.batch WHERE lease_owner LIKE %(worker)s AND state = 'open'
+                UNION ALL SELECT 'load ' || target FROM ledger.outbox
+                    WHERE lease_owner LIKE %(worker)s AND state = 'leased'
+                LIMIT 1
+                """,
+                {"worker": f"%:{worker}:%"},
+            ).fetchone()
+        return str(row[0]) if row else "between"
 
     def _arguments(self) -> list[str]:
         return [FLOW, "--repeat", "--pause", "0.05", "--lease-seconds", str(self.plan.lease_seconds)]
@@ -339,11 +371,12 @@ class _Workers:
         self._say(" ".join(["start", str(self._log), *self._arguments]))
         self._alive.append(int(self._answer()))
 
-    def kill(self, index: int) -> None:
-        """SIGKILL to one worker's whole group."""
+    def kill(self, index: int) -> int:
+        """SIGKILL to one worker's whole group; its process id."""
         worker = self._alive.pop(index)
         os.killpg(worker, signal.SIGKILL)
         self._say("reap")
+        return worker
 
     def dead(self) -> list[str]:
         """Workers that ended by themselves, which none should."""

@@ -160,3 +160,11 @@ def test_values_are_shown_as_the_document_has_them() -> None:
     assert value_text(document, "lines[1].quantity") == "2.5"
     assert value_text(document, "lines[9].quantity") is None
     assert value_text(document, "buyer") is None
+
+
+def test_the_reference_lists_every_rule() -> None:
+    page = (FOLDER.parents[1] / "docs" / "reference" / "expectations.md").read_text(encoding="utf-8")
+    definition = ExpectationSuiteFile(suite_path(FOLDER, "purchase_order_core"))
+    for rule, meta in definition.rules.items():
+        assert f"| `{rule}` |" in page
+        assert meta["message"] in page
