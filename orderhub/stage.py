@@ -161,12 +161,14 @@ class PullResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class TranslateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a translation made: ``batches`` holds the ledger ids of every batch of this flow still to be validated or
-    loaded, leftovers of earlier runs included."""
+    loaded, leftovers of earlier runs included. ``problems`` names the interchanges that were left to the next run, and
+    why; they are no reason not to go on with the batches."""
 
     batches: list[int] = []
     interchanges: int = 0
     documents: int = 0
     refused: int = 0
+    problems: list[str] = []
 
 
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):

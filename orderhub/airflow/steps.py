@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: The XCom in which the translation names what it left to the next run.
+PROBLEMS = "problems"
+
 
 def pull(flow: str, context: Context) -> list[int]:
     """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
@@ -55,8 +58,12 @@ def pull(flow: str, context: Context) -> list[int]:
 
 
 def translate(flow: str, context: Context) -> list[int]:
-    """Run the stage; ledger ids of the batches that have something to validate or to load, left ones included."""
-    return _step(flow, context, lambda ctx, flow, run: _said(translate_stage(ctx, flow, run)).batches)
+    """Run the stage; ledger ids of the batches that have something to validate or to load, left ones included. Interchanges
+    that were left to the next run do not keep the batches from going on: ``acknowledge`` fails for them at the end."""
+    result = _step(flow, context, lambda ctx, flow, run: _said(translate_stage(ctx, flow, run)))
+    if result.problems:
+        context["ti"].xcom_push(key=PROBLEMS, value=result.problems)
+    return result.batches
 
 
 def validate(flow: str, context: Context, batch: int) -> None:
@@ -70,13 +77,16 @@ def load(flow: str, context: Context, batch: int, target: str) -> None:
 
 
 def acknowledge(flow: str, context: Context) -> None:
-    """Run the stage and close the run."""
+    """Run the stage and close the run; fails, when that is done, for what the translation left to the next run."""
 
     def work(ctx: HubContext, flow: Flow, run: int) -> None:
         _said(acknowledge_stage(ctx, flow, run))
         finish_run(ctx, run)
 
     _step(flow, context, work)
+    problems = context["ti"].xcom_pull(task_ids="translate", key=PROBLEMS)
+    if problems:
+        raise AirflowFailException("Left to the next run: " + " ".join(problems))
 
 
 def _step(name: str, context: Context, work: Callable[[HubContext, Flow, int], T]) -> T:

@@ -72,6 +72,7 @@ def run_flow(
 
     pulled = attempt("pull", lambda: pull(ctx, flow, run), PullResult())
     translated = attempt("translate", lambda: translate(ctx, flow, run), TranslateResult())
+    problems += [f"translate: {problem}" for problem in translated.problems]
     validated: list[ValidateResult] = []
     for batch in translated.batches:
         outcome = attempt("validate", lambda batch=batch: validate(ctx, flow, run, batch), None)  # type: ignore[misc]

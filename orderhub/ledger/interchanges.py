@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -141,6 +141,7 @@ _CLAIM = text(
         SELECT id FROM ledger.interchange
         WHERE flow = :flow AND (state = 'received' OR retry_requested_at IS NOT NULL)
           AND (lease_until IS NULL OR lease_until < clock_timestamp())
+          AND NOT id = ANY(CAST(:exclude AS bigint[]))
         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     UPDATE ledger.interchange AS i
@@ -162,11 +163,20 @@ def claim_received(
     limit: int = 1,
     lease_seconds: float = 300,
     run: int | None = None,
+    exclude: Collection[int] = (),
 ) -> list[ClaimedInterchange]:
     """Lease interchanges of the flow that wait for translation (new, or asked for again), oldest first; those whose
-    lease ran out too. Commit at once; translate and finish in a later transaction."""
+    lease ran out too. ``exclude``: ids to pass over. Commit at once; translate and finish in a later transaction."""
     rows = connection.execute(
-        _CLAIM, {"flow": flow, "worker": worker, "limit": limit, "seconds": lease_seconds, "run": run}
+        _CLAIM,
+        {
+            "flow": flow,
+            "worker": worker,
+            "limit": limit,
+            "seconds": lease_seconds,
+            "run": run,
+            "exclude": list(exclude),
+        },
     ).all()
     return [_claimed(row, worker) for row in sorted(rows, key=lambda row: int(row.id))]
 
@@ -232,12 +242,18 @@ def renew(connection: Connection, claim: ClaimedInterchange, *, lease_seconds: f
         raise _lost(claim)
 
 
+_GIVE_BACK = text(
+    f"""
+    UPDATE ledger.interchange SET lease_owner = NULL, lease_until = NULL, attempts = greatest(attempts - 1, 0)
+    WHERE {_HOLDS}
+    """  # noqa: S608 - a constant
+)
+
+
 def give_back(connection: Connection, claim: ClaimedInterchange) -> None:
-    """End a lease without a result, so that the next run takes the interchange again (an archive out of reach)."""
-    connection.execute(
-        text(f"UPDATE ledger.interchange SET lease_owner = NULL, lease_until = NULL WHERE {_HOLDS}"),  # noqa: S608
-        _key(claim),
-    )
+    """End a lease without a result, so that the next run takes the interchange again (an archive out of reach). The
+    attempt that the claim counted is taken back: it was not the interchange that failed."""
+    connection.execute(_GIVE_BACK, _key(claim))
 
 
 _ORIGINAL = text(

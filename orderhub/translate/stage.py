@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from orderhub.errors import ArchiveError, HubError, LeaseLost
+from orderhub.errors import HubError, LeaseLost, LedgerUnavailable
 from orderhub.ledger import documents, interchanges
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import ClaimedInterchange, TranslationSummary
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 20
 #: One megabyte of source is given at least so many seconds before another worker may take it over.
 SECONDS_PER_MEGABYTE = 20
+#: Interchanges that fail without a result are passed over; when that alone took so many seconds, what they need is away
+#: (an archive that answers nothing), and the rest is left to the next run.
+LONGEST_FAILING = 60
+#: So many of them are named one by one; the log has all.
+PROBLEMS_TOLD = 20
 
 
 def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
@@ -27,26 +33,32 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
 
     One interchange is one transaction: documents, findings and outcome are there together or not at all, so a crash
     leaves nothing half done and the next run starts it again. What cannot be used is refused with findings and kept.
+    What cannot be translated for now (an original out of reach, a mapping changed without a new version) is passed over
+    and named in ``problems``.
 
-    :raises ArchiveError: originals that could not be read for now; the others are done.
+    :raises LedgerUnavailable: the ledger is away.
     :raises ConfigError: the flow's mapping is missing or wrong; nothing is claimed.
     """
     # a mapping that is missing or wrong is told before anything is claimed
     named_mapping(ctx, flow)
     interchanges_done = made = refused = 0
-    unread: ArchiveError | None = None
-    left_alone: set[int] = set()
-    while True:
+    passed_over: dict[int, str] = {}
+    failing = 0.0
+    while failing < LONGEST_FAILING:
         with transaction(ctx.ledger) as connection:
             claims = interchanges.claim_received(
-                connection, flow.name, worker=ctx.worker, limit=1, lease_seconds=ctx.lease_seconds, run=run
+                connection,
+                flow.name,
+                worker=ctx.worker,
+                limit=1,
+                lease_seconds=ctx.lease_seconds,
+                run=run,
+                exclude=passed_over,
             )
         if not claims:
             break
         claim = claims[0]
-        if claim.id in left_alone:
-            _give_back(ctx, claim)
-            break
+        begun = time.monotonic()
         try:
             state, count = _one(ctx, flow, run, claim)
         except LeaseLost as error:
@@ -57,19 +69,32 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
             continue
         except HubError as error:
             _give_back(ctx, claim)
-            if not (isinstance(error, ArchiveError) and error.retryable):
+            if isinstance(error, LedgerUnavailable):
                 raise
-            left_alone.add(claim.id)
-            unread = error
+            extra = {"flow": flow.name, "run": run, "interchange": claim.id}
+            log.warning("%s is left to the next run: %s", claim.name, error, extra=extra)
+            passed_over[claim.id] = f"{claim.name}: {error}"
+            failing += time.monotonic() - begun
             continue
         interchanges_done += 1
         made += count
         refused += state is InterchangeState.REFUSED
     with transaction(ctx.ledger) as connection:
         batches = documents.make_batches(connection, flow.name, run=run, size=flow.batch_size)
-    if unread is not None:
-        raise unread
-    return TranslateResult(batches=batches, interchanges=interchanges_done, documents=made, refused=refused)
+    return TranslateResult(
+        batches=batches,
+        interchanges=interchanges_done,
+        documents=made,
+        refused=refused,
+        problems=_told(passed_over),
+    )
+
+
+def _told(passed_over: dict[int, str]) -> list[str]:
+    told = list(passed_over.values())
+    if len(told) > PROBLEMS_TOLD:
+        told[PROBLEMS_TOLD:] = [f"{len(told) - PROBLEMS_TOLD} more interchanges were left to the next run."]
+    return told
 
 
 def _one(ctx: HubContext, flow: Flow, run: int, claim: ClaimedInterchange) -> tuple[InterchangeState, int]:

@@ -24,6 +24,7 @@ from orderhub.ledger.engine import transaction
 from orderhub.load import load
 from orderhub.pull import pull
 from orderhub.translate import translate
+from orderhub.translate.stage import MAX_ATTEMPTS
 from orderhub.validate import validate
 
 sys.path.insert(0, str(PROJECT / "tests" / "faults"))
@@ -55,8 +56,8 @@ class Broken(Exception):
 class FailingArchive:
     """The archive with one operation that fails."""
 
-    def __init__(self, archive: Any, *, error: Exception, on: str) -> None:
-        self._archive, self._error, self._on = archive, error, on
+    def __init__(self, archive: Any, *, error: Exception, on: str, key: str | None = None) -> None:
+        self._archive, self._error, self._on, self._key = archive, error, on, key
 
     def store(self, data: bytes) -> Any:
         if self._on == "store":
@@ -64,7 +65,7 @@ class FailingArchive:
         return self._archive.store(data)
 
     def read(self, key: str) -> bytes:
-        if self._on == "read":
+        if self._on == "read" and self._key in (None, key):
             raise self._error
         return bytes(self._archive.read(key))
 
@@ -111,10 +112,28 @@ def test_an_archive_that_is_away_leaves_the_interchange_to_the_next_run(
         pull(at.ctx, at.flow, 1)
         archive = at.ctx.archive
         at.ctx.archive = FailingArchive(archive, error=Away("away.", todo="wait."), on="read")  # type: ignore[assignment]
-        with pytest.raises(Away):
-            translate(at.ctx, at.flow, 1)
+        for run in range(MAX_ATTEMPTS + 2):
+            [problem] = translate(at.ctx, at.flow, run).problems
+            assert problem.startswith("01_good_single.edi: ")
         at.ctx.archive = archive
         assert translate(at.ctx, at.flow, 2).documents == 1
+
+
+def test_an_original_out_of_reach_does_not_hold_up_the_ones_behind_it(database: str, tmp_path: Path) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        at.drop(EDIFACT / "01_good_single.edi")
+        pull(at.ctx, at.flow, 1)
+        [first] = at.rows("SELECT archive_key FROM ledger.interchange")
+        archive = at.ctx.archive
+        away = FailingArchive(archive, error=Away("away.", todo="wait."), on="read", key=first["archive_key"])
+        at.ctx.archive = away  # type: ignore[assignment]
+        at.drop(EDIFACT / "02_good_three_messages.edi")
+        result = at.run()
+        assert [problem for problem in result.problems if "01_good_single.edi" in problem]
+        assert states(at) == {"loaded": 3}
+        at.ctx.archive = archive
+        assert at.run().problems == []
+        assert states(at) == {"loaded": 4}
 
 
 def test_an_original_that_was_tampered_with_is_refused_and_kept(database: str, tmp_path: Path) -> None:
@@ -314,7 +333,8 @@ def test_a_mapping_changed_without_a_new_version_is_refused(database: str, tmp_p
         at.drop(CSV / "01_good_two_orders.csv")
         problems = at.run().problems
         assert any("LEDGER_ARTIFACT_CHANGED" in problem for problem in problems)
-        assert at.interchanges()["01_good_two_orders.csv"]["state"] == "received"
+        left = at.interchanges()["01_good_two_orders.csv"]
+        assert (left["state"], left["attempts"]) == ("received", 0)
 
 
 def test_a_wrong_mapping_version_or_a_missing_suite_stops_before_anything_is_lost(
