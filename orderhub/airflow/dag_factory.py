@@ -1,6 +1,6 @@
 """Every flow file becomes a DAG with the five steps.
 
-``pull → translate → (validate → load_<target> …) per batch → acknowledge``. The part in parentheses is a mapped task
+``pull → translate → (validate → load_<target> → …) per batch → acknowledge``. The part in parentheses is a mapped task
 group: one copy per batch, so that a batch that fails leaves the others alone, and the number of tasks is
 3 + (1 + targets) × ceil(documents / batch size). XCom carries ledger ids and nothing else. A run's verdict in Airflow is that
 of its last task; ``acknowledge`` always runs, so an empty task after it, which no process runs, carries the verdict.
