@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orderhub.cli.output import Json, print_json
 from orderhub.errors import ConfigError
 
 
@@ -22,6 +24,7 @@ def generate(
     split: Annotated[
         Path | None, typer.Option(help="A folder: write one file for each order into it.")
     ] = None,
+    json_output: Json = False,
 ) -> None:
     """Write orders of the sample suppliers and items, the same bytes for the same seed."""
     from orderhub.formats import generate as generator
@@ -30,16 +33,34 @@ def generate(
         raise ConfigError(
             f"There is no generator for {format!r}.", todo="Use --format edifact or --format csv."
         )
+    if json_output and split is None and output is None:
+        raise ConfigError(
+            "The orders go to standard output, so the summary cannot.",
+            todo="Name --output or --split with --json.",
+        )
+    written: list[int] = []
     if split is not None:
         split.mkdir(parents=True, exist_ok=True)
         for name, data in generator.generate_files(format, orders=orders, lines=lines, seed=seed):
-            (split / name).write_bytes(data)
-        return
-    chunks = generator.generate(format, orders=orders, lines=lines, seed=seed)
-    if output is not None:
-        with output.open("wb") as stream:
-            stream.writelines(chunks)
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.writelines(chunks)
-    sys.stdout.buffer.flush()
+            written.append(_write(split / name, [data]))
+    else:
+        chunks = generator.generate(format, orders=orders, lines=lines, seed=seed)
+        if output is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.writelines(chunks)
+            sys.stdout.buffer.flush()
+            return
+        written.append(_write(output, chunks))
+    if json_output:
+        asked = {"format": format, "orders": orders, "lines": lines, "seed": seed}
+        print_json(asked | {"files": len(written), "bytes": sum(written)})
+
+
+def _write(path: Path, chunks: Iterable[bytes]) -> int:
+    """Write a file under a hidden name and rename it in, so that who watches the folder never sees a part of it."""
+    hidden = path.with_name(f".{path.name}.part")
+    with hidden.open("wb") as stream:
+        stream.writelines(chunks)
+        size = stream.tell()
+    hidden.replace(path)
+    return size
