@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 #: With ``after: leave`` a pull looks back this far, because files of one moment may appear one after the other; what
 #: is given again is known by its arrival.
 OVERLAP_NS = 2_000_000_000
+#: A pull watches an open file no longer than this before it believes the share's clock that it is old enough.
+LONGEST_WATCH = 5.0
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link, which is never followed"),
@@ -105,11 +107,12 @@ class FolderConnector(Connector[FolderSettings]):
                 # below the hub's own folder, which nobody else prepares
                 path.mkdir(parents=True, exist_ok=True)
             with open_root(path) as root:
-                first_look = time.time()
                 held: int | None = None
-                for moment, file in self._candidates(root, since):
+                candidates = self._candidates(root, since)
+                first_look = time.monotonic()
+                for moment, file in candidates:
                     try:
-                        interchange = self._take(root, file, first_look)
+                        interchange = self._take(root, file, first_look, self.settings.stable_seconds)
                     except OSError as error:
                         log.warning("cannot read %s: %s", shown(file.name), error.strerror)
                         unread.append(f"{shown(file.name)} ({error.strerror})")
@@ -229,14 +232,15 @@ class FolderConnector(Connector[FolderSettings]):
         stem = name.rpartition(".")[0]
         return [base + marker for base in (name, stem) if base for marker in self.settings.markers]
 
-    def _take(self, root: int, first: Seen, first_look: float) -> Interchange | None:
-        """The interchange of one file, or None while it is not complete."""
+    def _take(self, root: int, first: Seen, first_look: float, apart: float) -> Interchange | None:
+        """The interchange of one file, or None while it is not complete. ``apart`` are the seconds between the first
+        look and the second, on the hub's own clock: that of a share may be slow, and every file on it look old."""
         settings = self.settings
         for belongs, kind in _KINDS:
             if belongs(first.mode):
                 return self._refused(first, f"is {kind}")
         if settings.complete_when == "stable":
-            self._wait(first, first_look)
+            time.sleep(max(0.0, first_look + apart - time.monotonic()))
         try:
             with open_below(root, first.folders) as parent:
                 second = look(parent, first.folders, first.name)
@@ -247,8 +251,6 @@ class FolderConnector(Connector[FolderSettings]):
                     return self._refused(
                         second, f"has {second.size} bytes; at most {settings.max_bytes} are taken"
                     )
-                if second.size == 0:
-                    return None if self._may_grow(second) else self._refused(second, "is empty")
                 data, after = read(parent, second, limit=settings.max_bytes)
         except (FileNotFoundError, NotADirectoryError, NotRegular):
             log.debug("%s was taken away or replaced before it was read", shown(first.name))
@@ -260,23 +262,20 @@ class FolderConnector(Connector[FolderSettings]):
         if len(data) != second.size or not after.same_state(second):
             log.debug("%s is still being written", shown(first.name))
             return None
-        if self._may_grow(after) and not self.ports.complete(data, name=shown(first.name)):
-            log.debug("%s is not complete yet", shown(first.name))
-            return None
-        return self._interchange(after, data, None)
-
-    def _wait(self, first: Seen, first_look: float) -> None:
-        """Let ``stable_seconds`` pass since the last change that the file system recorded, or since the first look
-        when its clock says otherwise."""
-        age = first_look - first.changed_ns / 1e9
-        if age >= self.settings.stable_seconds:
-            return
-        left = first_look + self.settings.stable_seconds - time.time()
-        if left > 0:
-            time.sleep(left)
+        if settings.complete_when == "stable" and not (
+            data and self.ports.complete(data, name=shown(first.name))
+        ):
+            if self._may_grow(after):
+                log.debug("%s is not complete yet", shown(first.name))
+                return None
+            watched = min(settings.incomplete_after_seconds, LONGEST_WATCH)
+            if apart < watched:
+                return self._take(root, after, first_look, watched)
+        return self._interchange(after, data, None) if data else self._refused(after, "is empty")
 
     def _may_grow(self, entry: Seen) -> bool:
-        """Whether more may still come: only where nothing but stillness says that a file is whole."""
+        """Whether more may still come, by the share's clock: only where nothing but stillness says that a file is
+        whole."""
         if self.settings.complete_when != "stable":
             return False
         return time.time() - entry.changed_ns / 1e9 < self.settings.incomplete_after_seconds

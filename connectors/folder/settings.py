@@ -18,8 +18,8 @@ class FolderSettings(ConnectorSettings):
 
     ``path`` is absolute, or relative to the hub's data folder. ``complete_when`` says how a file is known to be whole:
     ``renamed`` (the sender writes under a temporary name and renames: sure), ``marker`` (the sender writes an empty
-    file ``order.edi.done`` or ``order.done`` afterwards: sure), ``stable`` (nothing changed for ``stable_seconds`` and
-    the envelope is closed: a best effort).
+    file ``order.edi.done`` or ``order.done`` afterwards: sure), ``stable`` (nothing changed for ``stable_seconds`` on
+    the hub's clock and the file ends as its format demands: a best effort).
     """
 
     path: str = pydantic.Field(min_length=1)
@@ -29,7 +29,7 @@ class FolderSettings(ConnectorSettings):
     complete_when: Literal["stable", "renamed", "marker"] = "stable"
     markers: tuple[str, ...] = pydantic.Field((".done", ".ok"), min_length=1)
     stable_seconds: float = pydantic.Field(1.0, ge=0, le=3600)
-    #: How long an empty file or an open envelope is given before it is taken as it is.
+    #: How long an empty file, an open envelope or an open last line is given before it is taken as it is.
     incomplete_after_seconds: float = pydantic.Field(60.0, ge=0, le=7 * 86400)
     max_bytes: int = pydantic.Field(100 * 1024 * 1024, ge=1)
     order: Literal["mtime", "name"] = "mtime"

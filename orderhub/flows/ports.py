@@ -7,6 +7,7 @@ from typing import Any
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorRefused
+from orderhub.formats.detect import HEAD, detect
 
 
 class HubPorts:
@@ -40,8 +41,8 @@ class HubPorts:
             ) from None
 
     def complete(self, data: bytes, *, name: str) -> bool:
-        """Whether the bytes end as their format says they must. What no reader knows is taken as it is."""
-        return ends_complete(data)
+        """Whether the bytes end as their format says they must."""
+        return ends_complete(data, name)
 
     def resource(self, kind: str) -> Any:
         """:raises ConnectorRefused: for an unknown kind."""
@@ -52,12 +53,21 @@ class HubPorts:
             raise ConnectorRefused(f"The hub has no resource {kind!r}.", todo=f"It has: {known}.") from None
 
 
-def ends_complete(data: bytes) -> bool:
-    """False for an EDIFACT file whose last segment is not UNZ: the sender may still be writing. Everything else has no
-    end that could be checked."""
+def ends_complete(data: bytes, name: str = "") -> bool:
+    """Whether a sender that is still writing can be ruled out as far as the bytes show it.
+
+    EDIFACT ends with the segment UNZ. CSV, and what looks like no known format, ends with a line end; a file cut between
+    two lines cannot be told from a whole one. Other formats have no end that is checked.
+
+    :param name: the file's name; its ending helps to know CSV.
+    """
     head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:3] not in (b"UNA", b"UNB"):
-        return True
+        found = detect(data[:HEAD], name)
+        if found is not None and found.format != "csv":
+            return True
+        # UTF-16 has a zero byte on either side of the line end
+        return data[-2:].strip(b"\0").endswith((b"\n", b"\r"))
     terminator = head[8:9] if head[:3] == b"UNA" else b"'"
     tail = data[-512:].rstrip()
     if not tail.endswith(terminator):

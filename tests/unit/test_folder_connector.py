@@ -221,6 +221,35 @@ def test_a_growing_file_is_taken_only_when_it_rests(inbox: Path, make: Make) -> 
     assert pulled(connector)["growing.edi"].data == whole
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"stable_seconds": 0.4}, {"stable_seconds": 0, "incomplete_after_seconds": 0.4}],
+    ids=["whole as it seems", "open"],
+)
+def test_a_writer_that_pauses_on_a_share_with_a_slow_clock(
+    inbox: Path, make: Make, settings: dict[str, float]
+) -> None:
+    """The file looks as old as can be, and still it is watched for the seconds that were asked for."""
+    path = inbox / "paused.csv"
+    path.write_bytes(b"a;b\n1;")
+    time.sleep(0.5)
+    connector = make(
+        lambda data: data.endswith(b"\n") or "incomplete_after_seconds" not in settings,
+        complete_when="stable",
+        **settings,
+    )
+
+    def go_on() -> None:
+        with path.open("ab") as file:
+            file.write(b"2\n")
+
+    writer = threading.Timer(0.1, go_on)
+    writer.start()
+    assert pulled(connector) == {}
+    writer.join()
+    assert pulled(connector)["paused.csv"].data == b"a;b\n1;2\n"
+
+
 def test_temporary_names_are_not_looked_at(inbox: Path, make: Make) -> None:
     for name in (".hidden", "a.tmp", "a.part", "a.filepart", "a.partial", "a.crdownload", "a~"):
         (inbox / name).write_bytes(b"x")
