@@ -1,24 +1,27 @@
 """YAML files that people write (flows, agreements): read with the line and column of every key and value.
 
-YAML 1.2: ``yes``, ``on`` and ``0777`` are text, not truth and octal. Only what such a file needs is accepted: no tags,
-no anchors, no duplicate keys. Every error is a ``ConfigError`` at its line and column.
+YAML 1.2 as ``orderhub.yaml_file`` reads it: ``yes``, ``on`` and ``0815`` are text, not truth and octal; no tags, no
+anchors, no duplicate keys. Every error is a ``ConfigError`` at its line and column.
 """
 
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
+from orderhub import yaml_file
 from orderhub.errors import ConfigError
 from orderhub.findings import Place
+from orderhub.yaml_file import Block, Scalar, Value, is_null, parse_yaml
+from orderhub.yaml_file import Sequence as Listing
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 #: A flow or an agreement is a page of text; anything larger is a mistake (a data file in the wrong folder).
 MAX_BYTES = 256 * 1024
@@ -32,56 +35,37 @@ _KIND = {
 }
 
 
-def _scalar(node: ScalarNode) -> str | int | float | bool | None:
-    kind = str(node.tag).rpartition(":")[2]
-    text = str(node.value)
-    if kind == "bool":
-        return text.lower() == "true"
-    if kind == "null":
-        return None
-    if kind == "int":
-        return int(text.replace("_", ""), 0)
-    if kind == "float":
-        return float(text.replace("_", ""))
-    return text
+_FLOAT = re.compile(r"[+-]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][+-]?[0-9]{1,3})?")
+
+
+def _scalar(value: Scalar) -> str | int | float | bool | None:
+    found = yaml_file.plain(value)
+    if isinstance(found, str) and not value.quoted and not value.block and _FLOAT.fullmatch(found):
+        # a whole number that comes here is too long to be one; as text it stays what it was
+        return found if found.lstrip("+-").isdigit() else float(found)
+    return found if isinstance(found, (str, int)) else None
 
 
 class Section:
     """A YAML mapping with the places of its keys. Every key must be asked for; ``done`` refuses the others."""
 
-    def __init__(self, node: MappingNode, file: str, path: str = "") -> None:
+    def __init__(self, node: Block, file: str, path: str = "") -> None:
         self._file = file
         self._path = path
         self._node = node
         self._asked: set[str] = set()
-        self._keys: dict[str, Node] = {}
-        self._values: dict[str, Node] = {}
-        for key, value in node.value:
-            if not isinstance(key, ScalarNode):
-                raise ConfigError(
-                    "A key must be plain text.", todo="Write key: value.", place=_place(key, file)
-                )
-            name = str(key.value)
-            if name in self._keys:
-                raise ConfigError(
-                    f"The key {name!r} stands here twice.",
-                    todo="Remove one of the two.",
-                    place=_place(key, file),
-                )
-            self._keys[name] = key
-            self._values[name] = value
 
     def __contains__(self, key: str) -> bool:
-        return key in self._keys
+        return key in self._node.entries
 
     def keys(self) -> list[str]:
         """The keys in the order of the file."""
-        return list(self._keys)
+        return list(self._node.entries)
 
     def place(self, key: str | None = None) -> Place:
         """Where the value of a key stands; the start of the section when there is no such key."""
-        node = self._values.get(key, self._node) if key is not None else self._node
-        return _place(node, self._file, self._name(key))
+        node = self._node.get(key) if key is not None else None
+        return _place(self._node if node is None else node, self._file, self._name(key))
 
     def fail(self, key: str | None, what: str, todo: str) -> NoReturn:
         """Refuse the file at this key."""
@@ -142,10 +126,10 @@ class Section:
     def section(self, key: str) -> Section | None:
         """A mapping below this key, or None."""
         self._asked.add(key)
-        node = self._values.get(key)
-        if node is None or _is_null(node):
+        node = self._node.get(key)
+        if node is None or is_null(node):
             return None
-        if not isinstance(node, MappingNode):
+        if not isinstance(node, Block):
             self.fail(key, f"{self._name(key)} must be a mapping.", f"Write `{key}: {{…}}` or indented keys.")
         return Section(node, self._file, self._name(key))
 
@@ -159,14 +143,14 @@ class Section:
     def sections(self, key: str) -> list[Section]:
         """A list of mappings; empty when absent."""
         self._asked.add(key)
-        node = self._values.get(key)
-        if node is None or _is_null(node):
+        node = self._node.get(key)
+        if node is None or is_null(node):
             return []
-        if not isinstance(node, SequenceNode):
+        if not isinstance(node, Listing):
             self.fail(key, f"{self._name(key)} must be a list.", "Write each entry on a line with a dash.")
         found = []
-        for index, entry in enumerate(node.value):
-            if not isinstance(entry, MappingNode):
+        for index, entry in enumerate(node.items):
+            if not isinstance(entry, Block):
                 raise ConfigError(
                     f"{self._name(key)}[{index}] must be a mapping.",
                     todo="Write `- {key: value}`.",
@@ -178,13 +162,13 @@ class Section:
     def texts(self, key: str) -> list[str]:
         """A list of texts, or one text; empty when absent."""
         self._asked.add(key)
-        node = self._values.get(key)
-        if node is None or _is_null(node):
+        node = self._node.get(key)
+        if node is None or is_null(node):
             return []
-        entries = node.value if isinstance(node, SequenceNode) else [node]
+        entries = node.items if isinstance(node, Listing) else [node]
         found: list[str] = []
         for entry in entries:
-            value = _scalar(entry) if isinstance(entry, ScalarNode) else None
+            value = _scalar(entry) if isinstance(entry, Scalar) else None
             if not isinstance(value, str) or not value:
                 raise ConfigError(
                     f"{self._name(key)} must be a list of texts.",
@@ -199,19 +183,20 @@ class Section:
         below = self.section(key)
         if below is None:
             return {}
-        plain = _plain(below._node, self._file)
-        return plain if isinstance(plain, dict) else {}
+        return {key: _plain(entry.value) for key, entry in below._node}
 
     def done(self) -> None:
         """Refuse keys that nobody asked for, with the nearest known one."""
-        for key, node in self._keys.items():
+        for key, entry in self._node:
             if key not in self._asked:
                 near = difflib.get_close_matches(key, self._asked, n=1)
                 hint = (
                     f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(self._asked))}."
                 )
                 raise ConfigError(
-                    f"The key {self._name(key)!r} is not known.", todo=hint, place=_place(node, self._file)
+                    f"The key {self._name(key)!r} is not known.",
+                    todo=hint,
+                    place=_place(entry.key, self._file),
                 )
 
     def _name(self, key: str | None) -> str:
@@ -219,10 +204,10 @@ class Section:
 
     def _value(self, key: str) -> str | int | float | bool | None:
         self._asked.add(key)
-        node = self._values.get(key)
+        node = self._node.get(key)
         if node is None:
             return None
-        if not isinstance(node, ScalarNode):
+        if not isinstance(node, Scalar):
             self.fail(key, f"{self._name(key)} must be a single value.", f"Write `{key}: value`.")
         return _scalar(node)
 
@@ -231,26 +216,19 @@ class Section:
         self.fail(key, f"{self._name(key)} must be {_KIND.get(wanted, wanted)}, it is {value!r}.", hint)
 
 
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and _scalar(node) is None
-
-
-def _plain(node: Node, file: str) -> Any:
-    if isinstance(node, ScalarNode):
+def _plain(node: Value) -> Any:
+    if isinstance(node, Scalar):
         return _scalar(node)
-    if isinstance(node, SequenceNode):
-        return [_plain(entry, file) for entry in node.value]
-    if not isinstance(node, MappingNode):
-        raise ConfigError(
-            "This YAML is not supported here.", todo="Use plain values.", place=_place(node, file)
-        )
-    section = Section(node, file)
-    return {key: _plain(value, file) for key, value in section._values.items()}
+    if isinstance(node, Listing):
+        return [_plain(entry) for entry in node.items]
+    return {key: _plain(entry.value) for key, entry in node}
 
 
-def _place(node: Node, file: str, path: str | None = None) -> Place:
-    mark = node.start_mark
-    return Place(file=file, line=mark.line + 1, column=mark.column + 1, path=path or None)
+def _place(node: Value, file: str, path: str | None = None) -> Place:
+    line, column = node.mark
+    if isinstance(node, Scalar) and node.quoted:
+        column -= 1  # the quote, not the first character after it
+    return Place(file=file, line=line, column=column, path=path or None)
 
 
 def read_config(path: Path) -> Section:
@@ -271,31 +249,8 @@ def read_config(path: Path) -> Section:
         raise ConfigError(
             f"The file has {len(raw)} bytes.", todo=f"At most {MAX_BYTES} are read.", place=Place(file=file)
         )
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"The file is not UTF-8 at byte {error.start}.",
-            todo="Save it as UTF-8.",
-            place=Place(file=file, offset=error.start),
-        ) from error
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        node = yaml.compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise ConfigError(
-            f"This is not YAML: {error.problem}.",
-            todo="Check indentation, quotes and brackets.",
-            place=Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else Place(file=file),
-        ) from error
-    except (YAMLError, RecursionError) as error:
-        raise ConfigError(
-            f"This is not YAML: {error}.", todo="Check its characters and nesting.", place=Place(file=file)
-        ) from error
-    if node is None:
-        raise ConfigError("The file is empty.", todo="Fill it or remove it.", place=Place(file=file))
-    if not isinstance(node, MappingNode):
+    node = parse_yaml(raw, name=file)
+    if not isinstance(node, Block):
         raise ConfigError(
             "The file's top must be a mapping.", todo="Write `key: value` lines.", place=_place(node, file)
         )
@@ -364,3 +319,11 @@ class ConfigFolder(Generic[T]):
             return self._parse(path)
         except ConfigError as error:
             return error
+        except Exception as error:
+            # nothing that one file holds may hide the others
+            log.exception("%s cannot be read", path.name)
+            return ConfigError(
+                f"The file cannot be used ({type(error).__name__}: {error}).",
+                todo=f"Compare it with another {self._noun}'s file; the log has the details.",
+                place=Place(file=path.name),
+            )

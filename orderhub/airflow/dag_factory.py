@@ -28,6 +28,7 @@ from orderhub.airflow.operators import (
 )
 from orderhub.errors import ConfigError
 from orderhub.flows.definition import NAME, parse_flow
+from orderhub.flows.registry import FlowRegistry
 from orderhub.services.settings import get_settings
 from orderhub.stage import Flow, Target
 
@@ -60,12 +61,7 @@ def refuse_broken_flows(folder: Path | None = None) -> None:
     if get_parsing_context().dag_id is not None:
         return
     folder = folder or get_settings().path("flows_folder")
-    problems: list[ConfigError] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            parse_flow(path)
-        except ConfigError as error:
-            problems.append(error)
+    problems = FlowRegistry(folder).problems()
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -83,11 +79,7 @@ def _usable(folder: Path, asked_for: str | None) -> Iterator[Flow]:
         if NAME.match(asked_for) and path.is_file():
             yield parse_flow(path)
         return
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            yield parse_flow(path)
-        except ConfigError:
-            continue  # reported by refuse_broken_flows
+    yield from FlowRegistry(folder).flows()  # the others are reported by refuse_broken_flows
 
 
 def build_dag(flow: Flow) -> DAG:

@@ -46,7 +46,7 @@ from orderhub.mapping.functions import (
 from orderhub.mapping.kinds import TEXTUAL, Kind
 from orderhub.mapping.lookups import LookupTableError
 from orderhub.mapping.problems import Problems, close_to
-from orderhub.mapping.yamlfile import Scalar
+from orderhub.yaml_file import Scalar
 
 if TYPE_CHECKING:
     from orderhub.mapping.lookups import Lookups

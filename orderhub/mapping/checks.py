@@ -20,7 +20,7 @@ from orderhub.mapping.language import Check
 from orderhub.mapping.plan import Run, place_of
 from orderhub.mapping.problems import close_to
 from orderhub.mapping.targets import TargetField, TargetStruct
-from orderhub.mapping.yamlfile import Scalar
+from orderhub.yaml_file import Scalar
 
 _TOTALS: dict[str, Callable[[list[Any]], Any]] = {"sum": sum, "min": min, "max": max}
 _AGGREGATES = ("count", *_TOTALS)

@@ -34,7 +34,7 @@ from orderhub.mapping.plan import PartPlan, Slot, StructPlan
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.targets import TargetField, TargetStruct, refuse, target_document
-from orderhub.mapping.yamlfile import Mark, Scalar
+from orderhub.yaml_file import Mark, Scalar
 
 
 def compile_mapping(

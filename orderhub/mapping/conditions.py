@@ -12,7 +12,7 @@ from orderhub.mapping.expressions import Compare, Expression, Logic, Number
 from orderhub.mapping.kinds import NUMERIC, TEXTUAL, Kind
 from orderhub.mapping.numbers import decimal_reader
 from orderhub.mapping.problems import Problems
-from orderhub.mapping.yamlfile import Scalar
+from orderhub.yaml_file import Scalar
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: bool(a == b),

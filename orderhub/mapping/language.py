@@ -8,7 +8,7 @@ import msgspec
 
 from orderhub.formats.dialect import SourceDeclaration
 from orderhub.mapping.expressions import Expression
-from orderhub.mapping.yamlfile import Mark, Scalar
+from orderhub.yaml_file import Mark, Scalar
 
 #: What happens with source data that nothing reads.
 Unmapped: TypeAlias = Literal["ignore", "warn", "error"]

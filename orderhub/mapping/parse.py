@@ -10,7 +10,7 @@ from orderhub.formats.dialect import SourceDeclaration
 from orderhub.mapping.expressions import Expression, ExpressionError, Text, parse_expression
 from orderhub.mapping.language import Check, Constant, FieldMapping, Leaf, MappingFile, Part, Unmapped
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
-from orderhub.mapping.yamlfile import (
+from orderhub.yaml_file import (
     Block,
     Mark,
     Scalar,

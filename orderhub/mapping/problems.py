@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from orderhub.errors import MappingError
 from orderhub.findings import Finding, Place, Severity
-from orderhub.mapping.yamlfile import Mark
+from orderhub.yaml_file import Mark
 
 
 class Problems:

@@ -31,6 +31,12 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
+def test_an_identifier_with_a_leading_zero_needs_no_quotes(tmp_path: Path) -> None:
+    text = GOOD.replace('"4299999001006", qualifier: "14"', "0299999001006, qualifier: 014")
+    known = parse_agreement(write(tmp_path, "acme", text)).identifiers[0]
+    assert (known.id, known.qualifier) == ("0299999001006", "014")
+
+
 def test_an_agreement_is_read_whole(tmp_path: Path) -> None:
     agreement = parse_agreement(write(tmp_path, "acme", GOOD))
     assert (agreement.company, agreement.environment, agreement.on_failure) == (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orderhub.config_file import ConfigFolder
 from orderhub.errors import ConfigError
 from orderhub.flows.definition import parse_flow
 from orderhub.flows.registry import FlowRegistry
@@ -72,7 +73,7 @@ def test_an_arrival_flow_without_cron_sweeps_daily(tmp_path: Path) -> None:
             "Two",
         ),
         ("technical: contrl", "technical: fax", 11, 26, "contrl"),
-        ("owner: procurement", "owner: procurement\nowner: sales", 3, 1, "twice"),
+        ("owner: procurement", "owner: procurement\nowner: sales", 3, 1, "second time"),
         ("owner: procurement", "owner: [procurement", 3, 8, "YAML"),
         ("owner: procurement", "owner: procurement\nbatchsize: 5", 3, 1, "batch_size"),
     ],
@@ -88,6 +89,52 @@ def test_a_mistake_is_named_with_line_and_column(
     assert (place.file, place.line, place.column) == ("acme_orders.yaml", line, column), str(caught.value)
     assert says in str(caught.value)
     assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    "value", [".inf", "!!int x", "4299999001006", "1" * 5000, "0x", "0815", "1.5", "&a 5", "&a [*a]", "*b"]
+)
+def test_a_value_that_is_no_text_breaks_its_own_file_only(tmp_path: Path, value: str) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path, GOOD.replace("acme_orders", "other").replace("Europe/Berlin", value), "other")
+    registry = FlowRegistry(tmp_path)
+    assert registry.names() == ["acme_orders"]
+    (problem,) = registry.problems()
+    assert problem.place is not None
+    assert (problem.place.file, problem.place.line, problem.place.column) == ("other.yaml", 4, 43)
+
+
+def test_aliases_are_refused_before_they_grow(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(b + 1)}: &{chr(b + 1)} [{', '.join(['*' + chr(b)] * 9)}]\n" for b in range(ord("a"), ord("p"))
+    )
+    with pytest.raises(ConfigError, match="aliases") as caught:
+        parse_flow(write(tmp_path, bomb))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 1
+
+
+def test_settings_keep_leading_zeros_and_read_numbers(tmp_path: Path) -> None:
+    settings = "{a: 0815, b: 12, c: -1.5, d: 1e3, e: true, f: .inf, g: '7', h: {i: [01, 2]}, j: , k: 0.5}"
+    flow = parse_flow(write(tmp_path, GOOD.replace("{connection: acme_sftp, path: /out}", settings)))
+    assert flow.pull.settings == {
+        "a": "0815", "b": 12, "c": -1.5, "d": 1000.0, "e": True, "f": ".inf", "g": "7",
+        "h": {"i": ["01", 2]}, "j": None, "k": 0.5,
+    }  # fmt: skip
+
+
+def test_a_defect_of_the_reader_itself_hides_one_file_only(tmp_path: Path) -> None:
+    write(tmp_path, "a: 1\n", "bad")
+    write(tmp_path, "a: 1\n", "good")
+
+    def parse(path: Path) -> str:
+        if path.stem == "bad":
+            raise ValueError("unforeseen")
+        return path.stem
+
+    folder = ConfigFolder(tmp_path, parse, noun="thing")
+    assert folder.usable() == ["good"]
+    assert ["unforeseen" in str(problem) for problem in folder.broken()] == [True]
 
 
 def test_files_that_are_no_yaml_are_named(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ constructs anything but text, lists and maps, and depth and size are bounded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from orderhub.errors import MappingError
+from orderhub.errors import ConfigError
 from orderhub.findings import Place
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ Value: TypeAlias = Scalar | Block | Sequence
 
 #: Plain words that YAML 1.2 reads as nothing.
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+#: What fits 64 bits for sure.
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 
 
 def is_null(value: Value | None) -> bool:
@@ -82,7 +85,10 @@ def is_null(value: Value | None) -> bool:
 
 
 def plain(value: Value) -> object:
-    """The tree as ordinary text, numbers, booleans, lists and dicts (YAML 1.2 core schema for plain scalars)."""
+    """The tree as ordinary text, whole numbers, booleans, lists and dicts (YAML 1.2 core schema for plain scalars).
+
+    Digits after a leading zero stay text: they are a number of somebody's (0815), and the zero is part of it.
+    """
     if isinstance(value, Block):
         return {key: plain(entry.value) for key, entry in value}
     if isinstance(value, Sequence):
@@ -95,12 +101,12 @@ def plain(value: Value) -> object:
         return True
     if value.text in ("false", "False", "FALSE"):
         return False
-    if value.text.isascii() and value.text.lstrip("+-").isdigit() and len(value.text) < 19:
+    if _WHOLE.fullmatch(value.text):
         return int(value.text)
     return value.text
 
 
-class YamlError(MappingError):
+class YamlError(ConfigError):
     """The file is no YAML that is accepted here."""
 
     code = "YAML"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.mapping.yamlfile import MAX_SIZE, Block, Scalar, YamlError, load_yaml, parse_yaml, plain
+from orderhub.yaml_file import MAX_SIZE, Block, Scalar, YamlError, load_yaml, parse_yaml, plain
 
 
 def test_every_scalar_knows_its_place() -> None:
@@ -24,7 +24,7 @@ def test_every_scalar_knows_its_place() -> None:
 
 def test_yaml_1_2_words() -> None:
     tree = parse_yaml("a: no\nb: yes\nc: true\nd: null\ne: 0123\nf: '1'\ng: 1.50", name="m")
-    assert plain(tree) == {"a": "no", "b": "yes", "c": True, "d": None, "e": 123, "f": "1", "g": "1.50"}
+    assert plain(tree) == {"a": "no", "b": "yes", "c": True, "d": None, "e": "0123", "f": "1", "g": "1.50"}
 
 
 @pytest.mark.parametrize(
