@@ -140,6 +140,7 @@ class _Translation:
         self.well_formed = True
         self.opened = True
         self.no_mapping = False
+        self.fitting: dict[tuple[str, str | None], CompiledMapping | None] = {}
 
     def fail(self, code: str, message: str) -> None:
         self.findings.add(
@@ -173,7 +174,7 @@ class _Translation:
 
     def _message(self, tree: MessageTree, named: CompiledMapping | None) -> DocumentResult | None:
         self.findings.extend(tree.findings)
-        mapping = fitting_mapping(self.mappings, named, tree)
+        mapping = self._fitting(named, tree)
         if mapping is None:
             self.unmapped += 1
             return None
@@ -192,6 +193,13 @@ class _Translation:
             document=translated.document,
             findings=[*tree.findings, *translated.findings],
         )
+
+    def _fitting(self, named: CompiledMapping | None, tree: MessageTree) -> CompiledMapping | None:
+        """Looked for once per kind of message: the registry looks at the folder each time it is asked."""
+        kind = (tree.message_type, tree.release)
+        if kind not in self.fitting:
+            self.fitting[kind] = fitting_mapping(self.mappings, named, tree)
+        return self.fitting[kind]
 
     def result(self) -> FileResult:
         return FileResult(
