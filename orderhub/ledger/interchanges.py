@@ -53,6 +53,23 @@ _KNOWN = text(
     WHERE flow = :flow AND stream = :stream AND arrival = :arrival
     """
 )
+# What could not be read when it arrived (no bytes of it are kept) and can be read now. A worker that holds the empty one
+# loses it.
+_FILLED = text(
+    """
+    UPDATE ledger.interchange AS i
+    SET sha256 = CAST(:sha256 AS text), size = :size, archive_key = CAST(:archive_key AS text),
+        media_type = CAST(:media_type AS text), problem = CAST(:problem AS text), name = :name,
+        attributes = CAST(:attributes AS jsonb), handle = CAST(:handle AS jsonb), settled_at = NULL, attempts = 0,
+        fence = i.fence + 1, lease_owner = NULL, lease_until = NULL, run = coalesce(CAST(:run AS bigint), i.run),
+        same_bytes_as = (
+            SELECT min(f.id) FROM ledger.interchange AS f
+            WHERE f.sha256 = CAST(:sha256 AS text) AND f.flow = i.flow AND f.company = i.company
+              AND f.environment = i.environment)
+    WHERE i.flow = :flow AND i.stream = :stream AND i.arrival = :arrival AND i.archive_key IS NULL
+    RETURNING i.id, i.same_bytes_as
+    """
+)
 
 
 def _arrival_key(arrival: str) -> str:
@@ -65,7 +82,8 @@ def _arrival_key(arrival: str) -> str:
 def record_arrival(
     connection: Connection, arrival: Arrival, *, bookmark: Bookmark = None, run: int | None = None
 ) -> Recorded:
-    """Record one arrival and, in the same transaction, the stream's bookmark (kept as it is when None)."""
+    """Record one arrival and, in the same transaction, the stream's bookmark (kept as it is when None). An arrival that
+    is known without its bytes, because it could not be used, takes them over and is ``received`` again."""
     values = {
         "company": arrival.company,
         "environment": arrival.environment.value,
@@ -88,6 +106,17 @@ def record_arrival(
     made = connection.execute(_INSERT, values).one_or_none()
     if bookmark is not None:
         bookmarks.put(connection, arrival.flow, arrival.stream, bookmark, run=run)
+    if made is None and arrival.archive_key is not None:
+        made = connection.execute(_FILLED, values).one_or_none()
+        if made is not None:
+            move_interchanges(
+                connection,
+                [made.id],
+                InterchangeState.RECEIVED,
+                actor="pull",
+                run=run,
+                reason="it can be read now",
+            )
     if made is not None:
         first = made.same_bytes_as
         return Recorded(

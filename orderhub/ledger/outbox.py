@@ -164,9 +164,10 @@ _RENEW = text(
 
 
 def renew(connection: Connection, works: Sequence[Work], *, lease_seconds: float = 120) -> None:
-    """Hold leases longer. Raises ``LeaseLost`` when one is gone."""
+    """Hold leases longer; those that this very lease has ended are passed over. Raises ``LeaseLost`` when another worker
+    took one."""
     if works:
-        held = _held(connection, works)
+        held = _held(connection, works, settled_too=True)
         connection.execute(_RENEW, {"ids": [work.id for work in held], "seconds": lease_seconds})
 
 

@@ -127,6 +127,21 @@ def test_a_sender_that_lost_its_lease_is_refused_and_the_effect_is_unclear(engin
     assert states(engine) == {"A": ["loaded"], "B": ["loading"]}
 
 
+def test_leases_are_renewed_after_a_part_of_them_was_recorded(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order("A"), order("B")])
+    validate(engine)
+    first, second = works = lease(engine)
+    record(engine, [first])
+    expire(engine, "outbox")
+    with transaction(engine) as connection:
+        outbox.renew(connection, works)
+    assert lease(engine, worker="other") == []
+    record(engine, [second])
+    assert states(engine) == {"A": ["loaded"], "B": ["loaded"]}
+
+
 def test_two_targets_at_work_at_the_same_time_load_the_document(engine: Engine) -> None:
     with transaction(engine) as connection:
         arrive(connection, "one.edi")

@@ -12,6 +12,7 @@ from ledger_support import (
     STAMP,
     WAREHOUSE,
     arrive,
+    execute,
     finding,
     ids,
     lease,
@@ -60,6 +61,27 @@ pytestmark = pytest.mark.integration
 def receive(engine: Engine, name: str, **more: object) -> int:
     with transaction(engine) as connection:
         return arrive(connection, name, **more).id
+
+
+def test_a_file_that_could_not_be_read_and_now_can_is_received_again(engine: Engine) -> None:
+    first = receive(engine, "a.edi", sha256=None, size=0, problem="is empty")
+    execute(engine, "UPDATE ledger.interchange SET sha256 = NULL, settled_at = now()")
+    with transaction(engine) as connection:
+        (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
+        summary = TranslationSummary(state=InterchangeState.REFUSED)
+        interchanges.finish_translation(connection, claim, summary)
+    with transaction(engine) as connection:
+        # still nothing to read: it stays what it is
+        assert arrive(connection, "a.edi", problem="is empty").verdict is Verdict.KNOWN
+    with transaction(engine) as connection:
+        found = arrive(connection, "a.edi", sha256="bytes", size=9, archive_key="ab/cd")
+    assert (found.id, found.verdict, found.settled) == (first, Verdict.NEW, False)
+    row = "SELECT state, sha256, size, archive_key, problem FROM ledger.interchange"
+    assert [tuple(each) for each in rows(engine, row)] == [("received", "bytes", 9, "ab/cd", None)]
+    translate(engine, [order("A")])
+    with transaction(engine) as connection:
+        assert arrive(connection, "a.edi", sha256="bytes", archive_key="ab/cd").verdict is Verdict.KNOWN
+    assert states(engine) == {"A": ["translated"]}
 
 
 def test_an_order_goes_from_its_file_to_every_target(engine: Engine) -> None:
