@@ -139,10 +139,10 @@ class Trial:
         return result
 
     def _keep_pace(self, kills: int) -> None:
-        """Spread the kills over the whole of the work: a quarter of them before the first effect, the others as effects
-        are done. Never waits for long, so that work which does not advance is killed as well."""
+        """Spread the kills over the whole of the work: a quarter of them before the first effect, the last one when
+        three quarters of the effects are done. Never waits for long, so that work which does not advance is killed as well."""
         until = time.monotonic() + 4
-        while time.monotonic() < until and kills / self.plan.kills > 0.25 + 0.75 * self._progress():
+        while time.monotonic() < until and kills / self.plan.kills > 0.25 + self._progress():
             time.sleep(0.05)
 
     def _progress(self) -> float:
