@@ -11,6 +11,7 @@ Where the hub's marks stand on a purchase:
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -22,8 +23,14 @@ from orderhub.documents import Line, PurchaseOrder
 
 _IDENTITY = "Orderhub "
 _KEY = "Orderhub key: "
-FIELDS = ["number", "state", "description", "comment", "party", "currency", "lines"]
-LINE_FIELDS = ["purchase", "product", "quantity", "unit", "unit_price"]
+FIELDS = [
+    *("number", "state", "description", "comment", "party", "currency"),
+    *("purchase_date", "delivery_date", "warehouse"),
+]
+LINE_FIELDS = [
+    *("purchase", "product", "quantity", "unit", "unit_price"),
+    *("delivery_date_edit", "delivery_date_store"),
+]
 #: From which state on a purchase is an order.
 ORDERED = ("confirmed", "processing", "done")
 _RANK = {"draft": 1, "quotation": 2, "cancelled": 3, "confirmed": 4, "processing": 4, "done": 4}
@@ -39,6 +46,9 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     party: int
     currency: int
+    purchase_date: dt.date | None
+    delivery_date: dt.date | None
+    warehouse: int | None
 
     @property
     def ordered(self) -> bool:
@@ -64,6 +74,9 @@ def purchase_of(row: Row) -> Purchase | None:
         key=last.removeprefix(_KEY) if last.startswith(_KEY) else None,
         party=row["party"],
         currency=row["currency"],
+        purchase_date=row["purchase_date"],
+        delivery_date=row["delivery_date"],
+        warehouse=row["warehouse"],
     )
 
 
@@ -182,6 +195,14 @@ def differences(purchase: Purchase, lines: list[Row], values: dict[str, Any]) ->
         said.append("another supplier")
     if purchase.currency != values["currency"]:
         said.append("another currency")
+    if "warehouse" in values and purchase.warehouse != values["warehouse"]:
+        said.append("another warehouse")
+    for have_on, field, name in (
+        (purchase.purchase_date, "purchase_date", "order date"),
+        (purchase.delivery_date, "delivery_date", "delivery date"),
+    ):
+        if have_on != values[field]:
+            said.append(f"{name} {have_on or 'none'} instead of {values[field] or 'none'}")
     wanted = values["lines"][0][1]
     if len(lines) != len(wanted):
         said.append(f"{len(lines)} lines instead of {len(wanted)}")
@@ -192,4 +213,9 @@ def differences(purchase: Purchase, lines: list[Row], values: dict[str, Any]) ->
         for field, name in (("quantity", "quantity"), ("unit_price", "price")):
             if have[field] != want[field]:
                 said.append(f"line {number}: {name} {have[field]} instead of {want[field]}")
+        # a line without a date of its own goes by the order's
+        has_on = have["delivery_date_store"] if have["delivery_date_edit"] else purchase.delivery_date
+        wants_on = want.get("delivery_date_store", values["delivery_date"])
+        if has_on != wants_on:
+            said.append(f"line {number}: delivery date {has_on or 'none'} instead of {wants_on or 'none'}")
     return said

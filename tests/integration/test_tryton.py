@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import os
 import threading
@@ -17,7 +18,7 @@ import pytest
 from connectors.tryton.connector import TrytonConnector
 from orderhub.connector import Connector, Credentials, LoadItem, Outcome, OutcomeState
 from orderhub.connector_registry import registry
-from orderhub.documents import Party, PurchaseOrder, Supplier
+from orderhub.documents import Line, Party, PurchaseOrder, Supplier
 from orderhub.documents.order import LineItem
 from orderhub.errors import ConnectorProtocolError, ConnectorRefused
 from orderhub.services.endpoints import Endpoints
@@ -304,6 +305,81 @@ def test_another_document_of_the_same_order_is_reported_when_it_differs(
     both = connector.load([replace(same, key="x"), replace(other, key="y")])
     assert [outcome.state for outcome in both] == [OutcomeState.UNCHANGED, OutcomeState.REJECTED]
     assert len(erp_support.purchases(people, order.number)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"issued_on": dt.date(2026, 11, 3)}, "order date 2026-11-02 instead of 2026-11-03"),
+        (
+            {"requested_delivery_on": dt.date(2026, 12, 8)},
+            "delivery date 2026-12-01 instead of 2026-12-08; line 1: delivery date 2026-12-01 instead of 2026-12-08",
+        ),
+        ({"requested_delivery_on": None}, "delivery date 2026-12-01 instead of none"),
+        (
+            {"lines": dt.date(2026, 12, 8)},
+            "another document: line 2: delivery date 2026-12-04 instead of 2026-12-08.",
+        ),
+        ({"lines": None}, "another document: line 2: delivery date 2026-12-04 instead of 2026-12-01."),
+    ],
+    ids=["order", "delivery", "no delivery", "line", "no line"],
+)
+def test_other_dates_are_another_order(
+    make: Callable[..., Connector[Any]], order: PurchaseOrder, change: dict[str, Any], says: str
+) -> None:
+    def dated(on: dt.date | None) -> list[Line]:
+        return [order.lines[0], replace(order.lines[1], requested_delivery_on=on)]
+
+    order = replace(order, lines=dated(dt.date(2026, 12, 4)))
+    connector = make()
+    connector.load([load_item(order)])
+    [same] = connector.load([load_item(order, key=f"{order.number}/same")])
+    assert same.state is OutcomeState.UNCHANGED, same.reason
+    change = {field: dated(value) if field == "lines" else value for field, value in change.items()}
+    [outcome] = connector.load([load_item(replace(order, **change), key=f"{order.number}/other")])
+    assert (outcome.state, outcome.code) == (OutcomeState.REJECTED, "TRYTON_ORDER_EXISTS")
+    assert says in (outcome.reason or "")
+
+
+def test_a_quotation_of_earlier_content_is_confirmed_only_with_the_same_dates(
+    make: Callable[..., Connector[Any]], people: Session, order: PurchaseOrder
+) -> None:
+    order = replace(order, lines=order.lines[:1])
+    model = numbered(order, "-model")
+    make().load([model])
+    [template] = erp_support.purchases(people, model.document.number)
+    dates = {"purchase_date": order.issued_on, "delivery_date": order.requested_delivery_on}
+    same, moved = numbered(order, "-same"), numbered(order, "-moved")
+    for item, more in ((same, {}), (moved, {"delivery_date": dt.date(2026, 11, 20)})):
+        earlier = replace(item, key=f"{item.key}/earlier")
+        quotation = create_draft(people, earlier, template, **(dates | more))
+        people.call("model.purchase.purchase.quote", [quotation])
+    outcomes = make().load([same, moved])
+    assert outcomes[0].state is OutcomeState.WRITTEN, outcomes[0].reason
+    assert (outcomes[1].state, outcomes[1].code) == (OutcomeState.REJECTED, "TRYTON_ORDER_EXISTS")
+    assert "delivery date 2026-11-20 instead of 2026-12-01" in (outcomes[1].reason or "")
+    [left] = erp_support.purchases(people, moved.document.number)
+    assert left["state"] == "quotation"
+
+
+def test_another_warehouse_is_another_order(
+    make: Callable[..., Connector[Any]], people: Session, order: PurchaseOrder
+) -> None:
+    make().load([load_item(order)])
+    [first] = people.read("stock.location", [["type", "=", "warehouse"]], ["name"])
+    zones = ["input_location", "output_location", "storage_location"]
+    made = people.create("stock.location", [{"name": zone, "type": "storage"} for zone in zones])
+    values = {"name": "Second", "type": "warehouse", **dict(zip(zones, made, strict=True))}
+    [second] = people.create("stock.location", [values])
+    try:
+        [same] = make(warehouse=first["name"]).load([load_item(order, key=f"{order.number}/same")])
+        [other] = make(warehouse="Second").load([load_item(order, key=f"{order.number}/other")])
+    finally:
+        # with two of them Tryton has no default any more
+        people.write("stock.location", [second], {"active": False})
+    assert same.state is OutcomeState.UNCHANGED, same.reason
+    assert (other.state, other.code) == (OutcomeState.REJECTED, "TRYTON_ORDER_EXISTS")
+    assert "another warehouse" in (other.reason or "")
 
 
 def test_what_people_do_in_the_erp_orders_nothing_twice(
