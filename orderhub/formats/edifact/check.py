@@ -72,6 +72,12 @@ def split_exactly(source: MessageSource) -> list[str]:
     return pieces
 
 
+def split_header(source: MessageSource, limit: int) -> str:
+    """The first segment alone, shielded, as far as it stands within ``limit`` bytes."""
+    text = shield(source.delimiters).cover(source.raw[:limit].decode(source.encoding, "replace"))
+    return text.partition(source.delimiters.terminator)[0]
+
+
 def check_characters(source: MessageSource, syntax: str, collector: Collector) -> None:
     """Bytes that the codec does not have, and characters outside the syntax level's repertoire."""
     try:

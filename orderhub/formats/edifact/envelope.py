@@ -85,11 +85,16 @@ class Trailer(NamedTuple):
             )
 
 
+#: Elements of a service segment, and components of each, that are taken apart; none has as many.
+_PARTS = 30
+
+
 def split_elements(text: str, delimiters: Delimiters) -> list[list[str]]:
-    """The elements of a shielded segment, each as its components, released characters put back."""
+    """The elements of a shielded service segment, each as its components, released characters put back."""
     uncover = shield(delimiters).uncover
     return [
-        [uncover(value) for value in e.split(delimiters.component)] for e in text.split(delimiters.element)
+        [uncover(value) for value in e.split(delimiters.component, _PARTS)]
+        for e in text.split(delimiters.element, _PARTS)
     ]
 
 

@@ -12,13 +12,14 @@ from orderhub.formats.edifact.check import (
     check_characters,
     check_message,
     split_exactly,
+    split_header,
 )
-from orderhub.formats.edifact.envelope import Trailer, split_elements
+from orderhub.formats.edifact.envelope import Trailer, split_elements, value_at
 from orderhub.formats.edifact.fast import FastReader
 from orderhub.formats.edifact.grammar import Message, directory, releases
 from orderhub.formats.edifact.problems import Policy
 from orderhub.formats.edifact.scanner import Cut
-from orderhub.formats.edifact.source import MessageSource
+from orderhub.formats.edifact.source import MessageSource, count_unreleased
 from orderhub.formats.edifact.syntax import Delimiters, repertoire
 from orderhub.formats.edifact.tree import GroupNode
 
@@ -65,6 +66,8 @@ class MessageReader:
             delimiters=delimiters,
             encoding=codec,
         )
+        if self._too_large(source):
+            return self._refuse(source, number, info, version, references)
         if cut.whole and not raw.translate(None, repertoire(syntax, delimiters)):
             try:
                 text = raw.decode(codec)
@@ -113,6 +116,49 @@ class MessageReader:
         message = tables.message(parts[0]) if tables else None
         fast = FastReader(message, delimiters) if message else None
         return _Plan(parts[0], release, bool(parts[4]), message, fast)
+
+    # ------------------------------------------------------------------ what is too large to be looked at
+
+    def _too_large(self, source: MessageSource) -> bool:
+        raw, delimiters = source.raw, source.delimiters
+        if len(raw) > self._policy.message_limit:
+            return True
+        most = self._policy.message_segments
+        terminator, release = delimiters.terminator.encode("ascii"), delimiters.release.encode("ascii")
+        return raw.count(terminator) > most and count_unreleased(raw, terminator, release) > most
+
+    def _refuse(
+        self, source: MessageSource, number: int, info: EnvelopeInfo, version: str, references: set[str]
+    ) -> MessageTree:
+        """Only the header is read; the other messages of the interchange do not suffer."""
+        delimiters = source.delimiters
+        text = split_header(source, self._policy.segment_limit)
+        header = split_elements(text, delimiters)
+        reference = value_at(header, 1)
+        source.reference = reference or None
+        identifier = text.split(delimiters.element, 3)[2] if len(header) > 2 else ""
+        plan = self._plan(identifier, delimiters, version)
+        if len(references) < REFERENCES:
+            references.add(reference)
+        policy = self._policy
+        return MessageTree(
+            message_type=plan.message_type,
+            release=plan.release,
+            reference=reference or None,
+            number=number,
+            root=({}, [tuple(value for element in header for value in element)], 0, source),
+            interchange=info,
+            findings=[
+                Finding(
+                    code="EDIFACT_TOO_LARGE",
+                    severity=policy.severity("EDIFACT_TOO_LARGE"),
+                    message=f"The message {reference[:35]!r} has more than {policy.message_segments} segments or "
+                    f"{policy.message_limit} bytes; it was not read. Ask the sender for smaller messages.",
+                    place=source.start(),
+                )
+            ],
+            checked=False,
+        )
 
     # ------------------------------------------------------------------ the reference
 

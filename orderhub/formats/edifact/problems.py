@@ -75,12 +75,14 @@ class Policy(msgspec.Struct, frozen=True):
     ``severities`` overrides the defaults of :data:`PROBLEMS`. ``guide_codes``: the severity of an unlisted code in a
     message that names a guide in UNH 0057 (``EAN008``): guides add codes of their own to the directories'.
     ``message_limit`` and ``segment_limit`` are in bytes: more than that in one message, or in one service segment or
-    run of garbage, is not looked at any further.
+    run of garbage, is not looked at any further. ``message_segments``: nor is a message of more segments, empty ones
+    counted; a segment in memory takes hundreds of times the one byte that an empty one has in a file.
     """
 
     severities: Mapping[str, Severity] = {}
     guide_codes: Severity = Severity.WARNING
-    message_limit: int = 64 * 1024 * 1024
+    message_limit: int = 8 * 1024 * 1024
+    message_segments: int = 200_000
     segment_limit: int = 64 * 1024
 
     def severity(self, code: str) -> Severity:

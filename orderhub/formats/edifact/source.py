@@ -30,6 +30,15 @@ def find_unreleased(raw: bytes, char: bytes, release: bytes, start: int, end: in
     return at
 
 
+def count_unreleased(raw: bytes, char: bytes, release: bytes) -> int:
+    """How often a delimiter stands unreleased, without looking at each."""
+    found = raw.count(char)
+    if found and release and release + char in raw:
+        # what is left of release characters after each pair stood for one of them releases what follows
+        found -= raw.replace(release + release, b"").count(release + char)
+    return found
+
+
 class Cut(Protocol):
     """Bytes cut out of a file: ``line`` (from 1) and ``line_start`` are those of their first byte."""
 
@@ -113,14 +122,7 @@ class MessageSource:
         is placed at the end of its segment."""
         spans = self.spans()
         if segment is None or not spans:
-            return Place(
-                file=self.file,
-                interchange=self.interchange,
-                message=self.reference,
-                offset=self.offset,
-                line=self._cut.line,
-                column=self.offset - self._cut.line_start + 1,
-            )
+            return self.start()
         start, end = spans[min(segment, len(spans) - 1)]
         at = start if element is None else self._locate(start, end, element, component)
         tag_end = find_unreleased(self.raw, self.delimiters.element.encode("ascii"), b"", start, end)
@@ -143,6 +145,17 @@ class MessageSource:
             excerpt=self.raw[start : min(end, start + 4 * EXCERPT)].decode(self.encoding, "replace")[
                 :EXCERPT
             ],
+        )
+
+    def start(self) -> Place:
+        """Where the message starts."""
+        return Place(
+            file=self.file,
+            interchange=self.interchange,
+            message=self.reference,
+            offset=self.offset,
+            line=self._cut.line,
+            column=self.offset - self._cut.line_start + 1,
         )
 
     def place_at(self, at: int) -> Place:
