@@ -1,4 +1,7 @@
-"""Real partner files, where the folder with them is at hand."""
+"""Real partner files, where the folder with them is at hand.
+
+They belong to others and are no part of the project; see the fixture ``corpus`` for where they are looked for.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import pytest
 from orderhub.formats.detect import HEAD, detect
 from orderhub.formats.edifact.reader import EdifactReader
 
-CORPUS = Path(os.environ.get("ORDERHUB_CORPUS", Path(__file__).resolve().parents[4] / "shared" / "corpus"))
 EXPECTED = {
     "UNT-count": {"EDIFACT_UNT_COUNT"},
     "UNZ-ref": {"EDIFACT_UNZ_REFERENCE"},
@@ -22,18 +24,30 @@ EXPECTED = {
 }
 
 
-def rows() -> list[dict[str, str]]:
-    index = CORPUS / "index.tsv"
-    if not index.is_file():
-        return []
-    with index.open(encoding="utf-8", newline="") as stream:
+@pytest.fixture
+def corpus(pytestconfig: pytest.Config) -> Path:
+    """The folder with the files and their ``index.tsv``: what ORDERHUB_CORPUS names, else ``shared/corpus`` beside the
+    project's folder (outside the repository). Skips when there is none."""
+    named = os.environ.get("ORDERHUB_CORPUS")
+    folder = Path(named) if named else pytestconfig.rootpath.parent / "shared" / "corpus"
+    if not (folder / "index.tsv").is_file():
+        pytest.skip(
+            f"no index.tsv in {folder} ({'ORDERHUB_CORPUS' if named else 'ORDERHUB_CORPUS is not set'}); "
+            "partner files are not part of the repository"
+        )
+    return folder
+
+
+def edifact_files(corpus: Path) -> list[dict[str, str]]:
+    with (corpus / "index.tsv").open(encoding="utf-8", newline="") as stream:
         return [row for row in csv.DictReader(stream, delimiter="\t") if row["kind"] == "edifact"]
 
 
-@pytest.mark.skipif(not rows(), reason="the corpus is not at hand (ORDERHUB_CORPUS)")
-def test_every_file_is_read_and_its_envelope_errors_are_found() -> None:
-    for row in rows():
-        path = CORPUS / row["file"]
+def test_every_file_is_read_and_its_envelope_errors_are_found(corpus: Path) -> None:
+    rows = edifact_files(corpus)
+    assert rows
+    for row in rows:
+        path = corpus / row["file"]
         session = EdifactReader().read(path, name=path.name)
         trees = list(session)
         found = [f for tree in trees for f in tree.findings] + session.summary.findings.kept
