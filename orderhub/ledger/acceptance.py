@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from orderhub.findings import Finding, Place, Severity
+from orderhub.ledger import effects
 from orderhub.ledger.codec import findings_from, findings_to_json, places_from
 from orderhub.ledger.records import Accepted, Suite, Target
 from orderhub.ledger.states import DocumentState
@@ -58,12 +59,6 @@ _TAKE_OVER = text(
     FROM unnest(CAST(:identities AS bigint[]), CAST(:ids AS bigint[])) AS t(identity_id, document_id)
     JOIN ledger.document AS d ON d.id = t.document_id
     WHERE i.id = t.identity_id
-    """
-)
-_CANCEL = text(
-    """
-    UPDATE ledger.outbox SET state = 'cancelled', updated_at = clock_timestamp(), reason = 'superseded by a correction'
-    WHERE document_id = ANY(CAST(:ids AS bigint[])) AND state IN ('pending', 'waiting', 'rejected')
     """
 )
 _DUPLICATES = text(
@@ -193,6 +188,7 @@ def _take_over(connection: Connection, takeovers: dict[int, int], actor: str, ru
     query = text("SELECT document_id FROM ledger.identity WHERE id = ANY(CAST(:ids AS bigint[]))")
     former = list(connection.execute(query, {"ids": list(takeovers)}).scalars())
     connection.execute(_TAKE_OVER, {"identities": list(takeovers), "ids": list(takeovers.values())})
+    effects.lock(connection, former)
     replaced = move_documents(
         connection,
         former,
@@ -202,8 +198,7 @@ def _take_over(connection: Connection, takeovers: dict[int, int], actor: str, ru
         reason="a corrected translation took its identity",
         only_from=(DocumentState.ACCEPTED, DocumentState.WAITING, DocumentState.REJECTED),
     )
-    if replaced:
-        connection.execute(_CANCEL, {"ids": replaced})
+    effects.cancel(connection, replaced, reason="superseded by a correction")
 
 
 def _mark(

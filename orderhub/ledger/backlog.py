@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from orderhub.ledger import leasable
+
 # Each part reads a partial index that holds open rows only. What a living worker has leased is under way and not counted.
 _OPEN = text(
-    """
+    f"""
     SELECT flow FROM ledger.interchange
     WHERE (state = 'received' OR retry_requested_at IS NOT NULL)
       AND (lease_until IS NULL OR lease_until < clock_timestamp())
@@ -15,16 +17,8 @@ _OPEN = text(
     UNION
     SELECT flow FROM ledger.batch WHERE state = 'open' AND (lease_until IS NULL OR lease_until < clock_timestamp())
     UNION
-    SELECT o.flow FROM ledger.outbox AS o
-    WHERE ((o.state IN ('pending', 'in_doubt') AND o.next_attempt_at <= clock_timestamp())
-        OR (o.state = 'leased' AND o.lease_until < clock_timestamp()))
-      AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e
-        WHERE e.document_id = o.document_id AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
-      AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e
-        WHERE e.identity = o.identity AND e.target = o.target AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
-    """
+    SELECT o.flow FROM ledger.outbox AS o WHERE {leasable.DUE} AND {leasable.FREE}
+    """  # noqa: S608 - a constant
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from orderhub.errors import LeaseLost, LedgerError
+from orderhub.ledger import leasable
 from orderhub.ledger.codec import findings_from, places_from
 from orderhub.ledger.records import BatchDocument, ClaimedBatch
 from orderhub.ledger.states import Environment
@@ -27,16 +28,13 @@ _MAKE = text(
     """
 )
 _OPEN = text(
-    """
+    f"""
     SELECT id FROM ledger.batch WHERE flow = :flow AND state = 'open'
     UNION
     SELECT o.batch_id FROM ledger.outbox AS o
-    WHERE o.flow = :flow AND o.state IN ('pending', 'leased', 'in_doubt') AND o.batch_id IS NOT NULL
-      AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e
-        WHERE e.document_id = o.document_id AND e.id < o.id AND e.state IN ('rejected', 'waiting'))
+    WHERE o.flow = :flow AND o.batch_id IS NOT NULL AND {leasable.MOVES_BY_ITSELF}
     ORDER BY 1
-    """
+    """  # noqa: S608 - a constant
 )
 
 

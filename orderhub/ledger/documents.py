@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from orderhub.documents import canonical_bytes, content_hash
 from orderhub.errors import LedgerError
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import audit, interchanges, search
+from orderhub.ledger import audit, effects, interchanges, search
 from orderhub.ledger.acceptance import accept
 from orderhub.ledger.batches import claim_batch, finish_batch, make_batches, renew_batch
 from orderhub.ledger.codec import clean, clean_or_none, findings_from, findings_to_json, to_json
@@ -218,12 +218,6 @@ def quarantine(
     return move_documents(connection, ids, DocumentState.QUARANTINED, actor=actor, run=run, suite=suite)
 
 
-_CANCEL = text(
-    """
-    UPDATE ledger.outbox SET state = 'cancelled', updated_at = clock_timestamp(), reason = :reason
-    WHERE document_id = ANY(CAST(:ids AS bigint[])) AND state IN ('pending', 'waiting', 'rejected')
-    """
-)
 _REQUEST = text(
     """
     UPDATE ledger.interchange SET retry_requested_at = clock_timestamp(), attempts = 0
@@ -235,6 +229,7 @@ _REQUEST = text(
 def retry(connection: Connection, ids: Sequence[int], *, actor: str, reason: str = "") -> list[int]:
     """Translate quarantined, conflicting or rejected documents again from the original, in a new generation, at the
     flow's next run. Returns the ids moved. Raises ``LedgerError`` for a document in another state."""
+    effects.lock(connection, ids)
     moved = move_documents(
         connection,
         ids,
@@ -243,7 +238,7 @@ def retry(connection: Connection, ids: Sequence[int], *, actor: str, reason: str
         reason=clean_or_none(reason) or None,
         strict=True,
     )
-    connection.execute(_CANCEL, {"ids": moved, "reason": "the document is translated again"})
+    effects.cancel(connection, moved, reason="the document is translated again")
     connection.execute(_REQUEST, {"ids": moved})
     _audit(connection, moved, actor, "document.retry", reason)
     return moved
@@ -267,10 +262,11 @@ def discard(connection: Connection, ids: Sequence[int], *, actor: str, reason: s
         raise LedgerError(
             "A document is discarded only with a reason.", todo="Give the reason in a few words."
         )
+    effects.lock(connection, ids)
     moved = move_documents(
         connection, ids, DocumentState.DISCARDED, actor=actor, reason=clean(reason), strict=True
     )
-    connection.execute(_CANCEL, {"ids": moved, "reason": "the document was discarded"})
+    effects.cancel(connection, moved, reason="the document was discarded")
     connection.execute(_RELEASE, {"ids": moved})
     _audit(connection, moved, actor, "document.discard", reason)
     return moved

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from orderhub.connector import Bookmark
 from orderhub.errors import LeaseLost, LedgerError
-from orderhub.ledger import audit, bookmarks
+from orderhub.ledger import audit, bookmarks, effects
 from orderhub.ledger.codec import clean, clean_or_none, findings_to_json, to_json
 from orderhub.ledger.records import (
     Arrival,
@@ -367,7 +367,8 @@ def finish_translation(
     key = {"id": claim.id, "generation": claim.generation}
     connection.execute(_MADE, {**key, "run": run})
     older = list(connection.execute(_OLDER, key).scalars())
-    move_documents(
+    effects.lock(connection, older)
+    superseded = move_documents(
         connection,
         older,
         DocumentState.SUPERSEDED,
@@ -375,6 +376,7 @@ def finish_translation(
         run=run,
         reason=f"generation {claim.generation}",
     )
+    effects.cancel(connection, superseded, reason="superseded by a later translation")
     ordinals = None if claim.ordinals is None else sorted(claim.ordinals)
     vanished = list(connection.execute(_VANISHED, {**key, "ordinals": ordinals}).scalars())
     move_documents(

@@ -12,31 +12,15 @@ from sqlalchemy import Connection, text
 
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import LeaseLost, LedgerError
-from orderhub.ledger import audit
+from orderhub.ledger import audit, leasable
 from orderhub.ledger.codec import clean_or_none
 from orderhub.ledger.records import Work
 from orderhub.ledger.states import DocumentState, Environment, OutboxState
 from orderhub.ledger.transitions import move_documents
 
-# A row is due when its time has come, or when its lease ran out (then the effect is unclear). It is held back while
-# an earlier document of the same order is on its way to the same target, or a lower revision of it is not through, or
-# the target that stands before this one in the flow has not taken the document (what it refuses goes nowhere else).
-_DUE = """
+_DUE = f"""
     o.flow = :flow AND o.target = :target AND (CAST(:batch AS bigint) IS NULL OR o.batch_id = :batch)
-    AND ((o.state IN ('pending', 'in_doubt') AND o.next_attempt_at <= clock_timestamp())
-         OR (o.state = 'leased' AND o.lease_until < clock_timestamp()))
-    AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e WHERE e.identity = o.identity AND e.target = o.target AND e.id < o.id
-          AND e.state IN ('pending', 'leased', 'in_doubt', 'waiting', 'rejected'))
-    AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e WHERE e.document_id = o.document_id AND e.id < o.id
-          AND e.state IN ('pending', 'leased', 'in_doubt', 'waiting', 'rejected'))
-    AND NOT EXISTS (
-        SELECT 1 FROM ledger.document AS d JOIN ledger.document AS e
-          ON e.number = d.number AND e.company = d.company AND e.environment = d.environment
-          AND e.agreement = d.agreement AND e.type = d.type
-        WHERE d.id = o.document_id AND d.revision > 0 AND e.revision < d.revision
-          AND e.state IN ('translated', 'quarantined', 'retrying'))
+    AND {leasable.DUE} AND {leasable.FREE}
 """
 _LEASE = text(
     f"""
@@ -261,6 +245,41 @@ def postpone(
         held = _held(connection, works, settled_too=True)
         values = {"code": code, "reason": clean_or_none(reason), "delay": delay_seconds}
         connection.execute(_POSTPONE, {"ids": [work.id for work in held], **values})
+
+
+_GONE = text(
+    """
+    WITH gone AS (
+        SELECT id FROM ledger.outbox
+        WHERE flow = :flow AND NOT target = ANY(CAST(:targets AS text[]))
+          AND (state IN ('pending', 'in_doubt', 'waiting') OR (state = 'leased' AND lease_until < clock_timestamp()))
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    )
+    UPDATE ledger.outbox AS o
+    SET state = 'rejected', outcome = 'rejected', code = :code, reason = :reason, lease_owner = NULL,
+        lease_until = NULL, updated_at = clock_timestamp()
+    FROM gone WHERE o.id = gone.id
+    RETURNING o.document_id
+    """
+)
+#: The flow has no such target any more.
+TARGET_GONE = "TARGET_GONE"
+
+
+def reject_gone(
+    connection: Connection, flow: str, targets: Collection[str], *, run: int | None = None
+) -> list[int]:
+    """Reject open effects on targets that the flow no longer has: nobody would ever send them, and they would hold back
+    their documents and the later ones of the same orders. Returns the documents, for a person to retry or discard."""
+    reason = "The flow has no such target any more. Retry the document to send it where the flow goes now, or discard it."
+    values = {"flow": flow, "targets": list(targets), "code": TARGET_GONE, "reason": reason}
+    found = sorted({int(each) for each in connection.execute(_GONE, values).scalars()})
+    move_documents(
+        connection, found, DocumentState.LOADING, actor="load", run=run, only_from=(DocumentState.ACCEPTED,)
+    )
+    if found:
+        settle_documents(connection, found, run=run)
+    return found
 
 
 _LOCK_DOCUMENTS = text(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 
+from sqlalchemy import Connection
+
 from orderhub.errors import HubError, LeaseLost, LedgerUnavailable
-from orderhub.ledger import documents, interchanges
-from orderhub.ledger.engine import transaction
+from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import ClaimedInterchange, TranslationSummary
 from orderhub.ledger.states import InterchangeState
 from orderhub.source import named_mapping
@@ -79,6 +81,7 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
         interchanges_done += 1
         made += count
         refused += state is InterchangeState.REFUSED
+    _targets_gone(ctx, flow, run)
     with transaction(ctx.ledger) as connection:
         batches = documents.make_batches(connection, flow.name, run=run, size=flow.batch_size)
     return TranslateResult(
@@ -88,6 +91,17 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
         refused=refused,
         problems=_told(passed_over),
     )
+
+
+def _targets_gone(ctx: HubContext, flow: Flow, run: int) -> None:
+    """Before it is said what is left to load: what the flow no longer has a target for is a person's affair."""
+
+    def reject(connection: Connection) -> list[int]:
+        return outbox.reject_gone(connection, flow.name, [target.name for target in flow.load], run=run)
+
+    for document in retrying(ctx.ledger, reject):
+        extra = {"flow": flow.name, "run": run, "document": document}
+        log.warning("an effect is on a target that the flow no longer has", extra=extra)
 
 
 def _told(passed_over: dict[int, str]) -> list[str]:

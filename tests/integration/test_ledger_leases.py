@@ -16,6 +16,7 @@ from ledger_support import (
     FLOW,
     arrive,
     execute,
+    ids,
     lease,
     order,
     record,
@@ -33,7 +34,7 @@ from orderhub.errors import LeaseLost, LedgerError
 from orderhub.ledger import documents, interchanges, outbox
 from orderhub.ledger.backlog import flows_with_work
 from orderhub.ledger.engine import transaction
-from orderhub.ledger.records import TranslatedDocument, TranslationSummary
+from orderhub.ledger.records import Target, TranslatedDocument, TranslationSummary
 from orderhub.ledger.states import InterchangeState
 
 pytestmark = pytest.mark.integration
@@ -125,6 +126,35 @@ def test_a_sender_that_lost_its_lease_is_refused_and_the_effect_is_unclear(engin
     record(engine, [new])
     record(engine, [new])  # the same again is no mistake
     assert states(engine) == {"A": ["loaded"], "B": ["loading"]}
+
+
+@pytest.mark.parametrize("why", ["rejected", "waiting", "quarantined"])
+def test_what_stands_behind_something_that_waits_for_a_person_opens_nothing(engine: Engine, why: str) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+        arrive(connection, "two.edi")
+    translate(engine, [order("A")])
+    if why == "quarantined":
+        validate(engine, bad=lambda _: True)
+    else:
+        validate(engine, targets=[Target(target.name, wait=why == "waiting") for target in BOTH])
+    if why == "rejected":
+        record(engine, lease(engine), OutcomeState.REJECTED, code="NO", reason="no")
+    translate(engine, [order("A", revision=1)])
+    validate(engine, targets=BOTH)
+    with transaction(engine) as connection:
+        assert documents.make_batches(connection, FLOW) == []
+        assert flows_with_work(connection) == frozenset()
+    # the person acts: both come again
+    with transaction(engine) as connection:
+        (first, _) = ids(engine, "A")
+        if why == "waiting":
+            outbox.release(connection, [first], actor="test")
+        else:
+            documents.discard(connection, [first], actor="test", reason="not wanted")
+    with transaction(engine) as connection:
+        assert documents.make_batches(connection, FLOW) != []
+        assert flows_with_work(connection) == frozenset({FLOW})
 
 
 def test_leases_are_renewed_after_a_part_of_them_was_recorded(engine: Engine) -> None:

@@ -63,6 +63,54 @@ def receive(engine: Engine, name: str, **more: object) -> int:
         return arrive(connection, name, **more).id
 
 
+def test_a_refused_order_that_is_translated_again_is_not_held_back_by_itself(engine: Engine) -> None:
+    receive(engine, "one.edi")
+    interchange = translate(engine, [order("A")])
+    validate(engine)
+    record(engine, lease(engine), OutcomeState.REJECTED, code="NO", reason="no such item")
+    with transaction(engine) as connection:
+        interchanges.translate_again(connection, [interchange], actor="test", reason="mapping corrected")
+    translate(engine, [order("A", quantity=2)])
+    validate(engine)
+    load(engine)
+    assert states(engine) == {"A": ["superseded", "loaded"]}
+    assert [row[0] for row in rows(engine, "SELECT state FROM ledger.outbox ORDER BY id")] == [
+        "cancelled",
+        "done",
+    ]
+
+
+def test_a_target_that_the_flow_no_longer_has_is_left_to_a_person(engine: Engine) -> None:
+    receive(engine, "one.edi")
+    translate(engine, [order("A"), order("B")])
+    validate(engine, targets=BOTH)
+    load(engine, "warehouse")
+    with transaction(engine) as connection:
+        assert outbox.reject_gone(connection, FLOW, ["warehouse", "tryton"]) == []
+        assert outbox.reject_gone(connection, FLOW, ["warehouse"]) == ids(engine, "AB")
+    assert states(engine) == {"A": ["rejected"], "B": ["rejected"]}
+    assert [row[0] for row in rows(engine, "SELECT DISTINCT code FROM ledger.outbox WHERE code <> ''")] == [
+        outbox.TARGET_GONE
+    ]
+    first, second = ids(engine, "AB")
+    with transaction(engine) as connection:
+        documents.discard(connection, [first], actor="test", reason="not wanted")
+        documents.retry(connection, [second], actor="test")
+    translate(engine, [order("A"), order("B")])
+    validate(engine)
+    load(engine)
+    assert states(engine) == {"A": ["discarded"], "B": ["superseded", "loaded"]}
+
+
+def test_effects_nobody_sent_yet_on_a_target_that_is_gone(engine: Engine) -> None:
+    receive(engine, "one.edi")
+    translate(engine, [order("A")])
+    validate(engine)
+    with transaction(engine) as connection:
+        outbox.reject_gone(connection, FLOW, [])
+    assert states(engine) == {"A": ["rejected"]}
+
+
 def test_a_file_that_could_not_be_read_and_now_can_is_received_again(engine: Engine) -> None:
     first = receive(engine, "a.edi", sha256=None, size=0, problem="is empty")
     execute(engine, "UPDATE ledger.interchange SET sha256 = NULL, settled_at = now()")
