@@ -38,13 +38,18 @@ class DataFolder:
 
 def others_can_enter(folder: Path) -> bool:
     """Whether a user without rights of his own can enter ``folder``'s parents (the folder itself need not exist)."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in folder.resolve().parents if parent.exists())
+    return _parents_are_open(folder.resolve())
 
 
-def _objection(folder: Path) -> str:
+def _parents_are_open(folder: Path) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in folder.parents if parent.exists())
+
+
+def _objection(folder: Path, *, follow: bool = True) -> str:
+    """Why the folder cannot be used, empty when it can; ``follow`` False: as if it were no link."""
     if len(os.fsencode(folder / _SOCKET)) > _SOCKET_LIMIT:
         return f"the path {folder} is too long for a Unix socket"
-    if os.geteuid() == 0 and not others_can_enter(folder):
+    if os.geteuid() == 0 and not _parents_are_open(folder.resolve() if follow else folder):
         return f"a folder above {folder} is closed to the user that runs PostgreSQL for root"
     return ""
 
@@ -52,7 +57,9 @@ def _objection(folder: Path) -> str:
 def choose(settings: Settings) -> DataFolder:
     """The data folder for these settings; nothing is created.
 
-    :raises ServiceError: the configured folder cannot be used.
+    A link that the user made is followed; ``reason`` says why any other folder than the project's own is taken.
+
+    :raises ServiceError: the configured folder cannot be used, or the link leads nowhere.
     """
     if settings.data_folder is not None:
         folder = settings.path("data_folder")
@@ -64,13 +71,30 @@ def choose(settings: Settings) -> DataFolder:
         return DataFolder(folder)
     project = settings.project_folder.resolve()
     usual = project / ".orderhub"
-    if usual.is_symlink() and not usual.exists():
-        usual.unlink()
-    objection = _objection(usual if not usual.is_symlink() else project / ".orderhub")
-    if not objection and not usual.is_symlink():
-        return DataFolder(usual)
     mark = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
-    return DataFolder(Path("/var/tmp") / f"orderhub-{os.geteuid()}-{mark}", objection)  # noqa: S108 - checked below
+    # our own name in a folder that is everybody's: ``prepare`` checks whose it is
+    elsewhere = Path("/var/tmp") / f"orderhub-{os.geteuid()}-{mark}"  # noqa: S108
+    if usual.is_symlink():
+        target = usual.resolve()
+        if target != elsewhere.resolve():
+            return _linked(usual, target, elsewhere)
+        return DataFolder(elsewhere, _objection(usual, follow=False) or f"{usual} is a link to it")
+    if objection := _objection(usual):
+        return DataFolder(elsewhere, objection)
+    return DataFolder(usual)
+
+
+def _linked(link: Path, target: Path, elsewhere: Path) -> DataFolder:
+    """The folder that a link of the user's leads to, where that works."""
+    if not target.is_dir():
+        # made anew it would be an empty hub, on another disk than the one that is not mounted
+        raise ServiceError(
+            f"{link} leads to {target}, which is no folder.",
+            todo="Mount or create it, or remove the link.",
+        )
+    if objection := _objection(target):
+        return DataFolder(elsewhere, objection)
+    return DataFolder(target)
 
 
 def prepare(settings: Settings) -> DataFolder:
@@ -83,7 +107,10 @@ def prepare(settings: Settings) -> DataFolder:
     chosen = choose(settings)
     mode = 0o711 if os.geteuid() == 0 else 0o700
     try:
-        chosen.path.mkdir(mode=mode, parents=True, exist_ok=True)
+        for folder in [p for p in reversed(chosen.path.parents) if not p.exists()]:
+            folder.mkdir(exist_ok=True)
+            folder.chmod(mode)  # whatever the umask is: PostgreSQL's user passes through
+        chosen.path.mkdir(mode=mode, exist_ok=True)
         found = chosen.path.lstat()
         # /var/tmp is everybody's: a folder that somebody else put there beforehand is not ours to trust
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -102,6 +129,6 @@ def prepare(settings: Settings) -> DataFolder:
         ) from error
     if chosen.reason:
         link = settings.project_folder / ".orderhub"
-        if not link.exists() and os.access(settings.project_folder, os.W_OK):
+        if not link.is_symlink() and not link.exists() and os.access(settings.project_folder, os.W_OK):
             link.symlink_to(chosen.path)
     return chosen

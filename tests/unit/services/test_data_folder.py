@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -49,6 +50,60 @@ def test_root_avoids_a_closed_folder(tmp_path: Path) -> None:
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700, "no folder's rights are changed"
     finally:
         closed.rmdir()
+
+
+@pytest.fixture
+def project(data_folder: Path) -> Path:
+    """A project with a short path that everybody can enter, and room for a disk beside it."""
+    for name in ("project", "disk"):
+        (data_folder / name).mkdir(mode=0o711)
+    return data_folder / "project"
+
+
+def test_a_link_that_the_user_made_is_followed(project: Path) -> None:
+    disk = project.parent / "disk"
+    (project / ".orderhub").symlink_to(disk)
+    assert folder.prepare(Settings(project_folder=project)) == folder.DataFolder(disk)
+    assert (disk / "run").is_dir()
+
+
+def test_a_link_to_a_folder_that_cannot_be_used_is_named(project: Path) -> None:
+    long = project.parent / "disk" / ("long-" * 20)
+    long.mkdir()
+    (project / ".orderhub").symlink_to(long)
+    chosen = folder.choose(Settings(project_folder=project))
+    assert chosen.path.parent == Path("/var/tmp")
+    assert str(long) in chosen.reason
+
+
+def test_a_link_into_nothing_is_an_error_and_stays(project: Path) -> None:
+    link = project / ".orderhub"
+    link.symlink_to(project.parent / "disk" / "not-mounted")
+    with pytest.raises(ServiceError, match="not-mounted"):
+        folder.choose(Settings(project_folder=project))
+    assert link.is_symlink()
+
+
+def test_the_hubs_own_link_is_kept_with_a_reason(project: Path) -> None:
+    mark = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
+    own = Path("/var/tmp") / f"orderhub-{os.geteuid()}-{mark}"
+    link = project / ".orderhub"
+    link.symlink_to(own)  # what it leads to was cleaned away
+    chosen = folder.choose(Settings(project_folder=project))
+    assert chosen.path == own
+    assert "link" in chosen.reason
+    assert link.is_symlink()
+    assert not own.exists()
+
+
+def test_folders_above_a_new_data_folder_can_be_passed_whatever_the_umask(project: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        settings = Settings(project_folder=project, data_folder=project / "a" / "b")
+        folder.prepare(settings)
+        assert folder.choose(settings).path == project / "a" / "b"
+    finally:
+        os.umask(before)
 
 
 def test_secrets_are_made_once_and_are_private(short: Path) -> None:
