@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from orderhub.errors import ServiceError
 from orderhub.services import folder as data_folders
@@ -71,6 +71,11 @@ def _postgres(user: str, password: str, port: int) -> str:
     return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{port}/{user}"
 
 
+def database_name(url: str) -> str:
+    """The database that a PostgreSQL URL names."""
+    return unquote(urlsplit(url).path.lstrip("/"))
+
+
 def build(
     settings: Settings, chosen: data_folders.DataFolder, held: secret_store.Secrets, ports: Ports
 ) -> Endpoints:
@@ -81,21 +86,23 @@ def build(
         return str(value.get_secret_value()) if value is not None else embedded
 
     host = settings.airflow_host
+    erp_database_url = url(
+        "erp_database_url", _postgres("tryton", held.tryton_database_password, ports.postgres)
+    )
     browsable = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     return Endpoints(
         database_url=url("database_url", _postgres("orderhub", held.orderhub_password, ports.postgres)),
         airflow_database_url=url(
             "airflow_database_url", _postgres("airflow", held.airflow_database_password, ports.postgres)
         ),
-        erp_database_url=url(
-            "erp_database_url", _postgres("tryton", held.tryton_database_password, ports.postgres)
-        ),
+        erp_database_url=erp_database_url,
         valkey_url=url("valkey_url", f"redis://:{held.valkey_password}@127.0.0.1:{ports.valkey}/0"),
         archive_url=settings.archive_url or (chosen.path / "archive").as_uri(),
         archive_key=held.archive_key,
         inbox_folder=settings.path("inbox_folder") if settings.inbox_folder else chosen.path / "inbox",
         erp_url=settings.erp_url or f"http://127.0.0.1:{ports.erp}",
-        erp_database=settings.erp_database,
+        # the hub's own ERP serves the database that the URL names, so that the two cannot disagree
+        erp_database=settings.erp_database if settings.erp_url else database_name(erp_database_url),
         erp_user=settings.erp_user,
         erp_password=url("erp_password", held.erp_password),
         airflow_url=settings.airflow_url or f"http://{browsable}:{ports.airflow}",

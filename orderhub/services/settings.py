@@ -92,7 +92,11 @@ class Settings(BaseSettings):
     erp_url: str | None = Field(
         None, description="A Tryton 8.2 server, `http://host:port`. Unset: the hub installs and starts one."
     )
-    erp_database: str = Field("tryton", description="The ERP's database name, as its RPC address has it.")
+    erp_database: str = Field(
+        "tryton",
+        description="Database name of the ERP at `erp_url`, as its RPC address has it. Read with `erp_url` only: the "
+        "hub's own ERP has the database that `erp_database_url` names.",
+    )
     erp_user: str = Field("admin", description="The ERP user that the hub works as.")
     erp_password: SecretStr | None = Field(
         None,

@@ -63,7 +63,7 @@ def server_environment(endpoints: Endpoints, port: int) -> dict[str, str]:
     """Tryton reads its configuration from these."""
     return {
         # Tryton puts the database's name behind it
-        "TRYTOND_DATABASE__URI": endpoints.erp_database_url.rsplit("/", 1)[0] + "/",
+        "TRYTOND_DATABASE__URI": urlsplit(endpoints.erp_database_url)._replace(path="/").geturl(),
         "TRYTOND_DATABASE__LIST": "False",
         "TRYTOND_WEB__LISTEN": f"127.0.0.1:{port}",
         # stock moves of a confirmed purchase are the worker's work, not the request's: that costs 0.1 to 0.2 s each
@@ -75,7 +75,7 @@ def init_command(environment: Path, endpoints: Endpoints) -> tuple[str, ...]:
     """Creates Tryton's tables and activates the modules; reads the password from its standard input. Repeatable."""
     return (
         *(str(python_environment.python_of(environment)), "-m", "trytond.cli.admin"),
-        *("-d", urlsplit(endpoints.erp_database_url).path.lstrip("/")),
+        *("-d", endpoints.erp_database),
         *("--email", "admin@localhost.localdomain"),
         # -p: the password is set again also when the tables exist already
         *("-u", *MODULES, "--activate-dependencies", "-p"),
