@@ -40,7 +40,7 @@ def build(
     here = leftovers.working_folder(chosen.path)
     mark = {leftovers.MARK: str(chosen.path.resolve())}
     plain = {name: os.environ[name] for name in _PLAIN if name in os.environ} | mark
-    own = {k: v for k, v in os.environ.items() if k != launch.VARIABLE}
+    own = {k: v for k, v in os.environ.items() if not launch.is_internal(k)}
     own |= settings_environment(settings, chosen) | mark
     programs: list[Program] = []
 

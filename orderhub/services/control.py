@@ -17,7 +17,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from orderhub.errors import ServiceError
 from orderhub.services import launch, leftovers
 from orderhub.services.folder import DataFolder
-from orderhub.services.programs import Program, launcher_variable, supervisor_configuration
+from orderhub.services.programs import Program, launcher_variables, supervisor_configuration
 
 
 class Supervisor:
@@ -26,8 +26,11 @@ class Supervisor:
     def __init__(self, chosen: DataFolder, programs: Iterable[Program], env: dict[str, str]) -> None:
         self._folder = chosen
         self.programs = {p.name: p for p in programs}
+        env = {name: value for name, value in env.items() if not launch.is_internal(name)}
         here = leftovers.working_folder(chosen.path)
-        here.mkdir(mode=0o711, exist_ok=True)
+        here.mkdir(exist_ok=True)
+        # PostgreSQL's own user works in it, whatever the umask is
+        here.chmod(0o711)
         configuration = chosen.run / "supervisor.conf"
         configuration.write_text(
             supervisor_configuration(self.programs.values(), run=chosen.run, logs=chosen.logs),
@@ -40,7 +43,7 @@ class Supervisor:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=here,
-                env=env | {launch.VARIABLE: launcher_variable(self.programs.values())},
+                env=env | launcher_variables(self.programs.values(), env),
                 # Ctrl-C in the terminal goes to the front process alone, which stops things in order
                 start_new_session=True,
             )

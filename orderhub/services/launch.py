@@ -14,8 +14,11 @@ import pwd
 import signal
 import sys
 
-#: Holds ``{name: {command, env, user, stdin, folder, stop_signal}}`` in the supervisor's environment.
-VARIABLE = "ORDERHUB__PROGRAMS"
+#: The supervisor's environment holds one variable per program, ``{command, env, inherits, without, user, stdin, folder,
+#: stop_signal}`` as JSON, and the names of the variables that programs inherit. The kernel takes 128 KiB per variable, so
+#: what all share is not repeated in each.
+PREFIX = "ORDERHUB__PROGRAM_"
+SHARED = "ORDERHUB__SHARED"
 #: The supervisor's process id. Its program may be started when it is dead already, so getppid() would not do.
 SUPERVISOR = "ORDERHUB__SUPERVISOR"
 _PR_SET_PDEATHSIG = 1
@@ -50,9 +53,25 @@ def _feed(text: str, user: str | None) -> None:
     os.close(reader)
 
 
+def variable(name: str) -> str:
+    """The variable that holds the program ``name``."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def is_internal(name: str) -> bool:
+    """Whether a variable is this module's own and goes to no program."""
+    return name.startswith(PREFIX) or name == SHARED
+
+
 def main(name: str) -> None:
     """Exec the program ``name``; does not return."""
-    program = json.loads(os.environ[VARIABLE])[name]
+    program = json.loads(os.environ[variable(name)])
+    environment = {}
+    if program["inherits"]:
+        # by name: the supervisor and this interpreter have added variables of their own
+        wanted = set(json.loads(os.environ[SHARED])) - set(program["without"])
+        environment = {key: value for key, value in os.environ.items() if key in wanted}
+    environment.update(program["env"])
     os.chdir(program["folder"])
     if program["stdin"] is not None:
         _feed(program["stdin"], program["user"])
@@ -60,7 +79,7 @@ def main(name: str) -> None:
         _drop_rights(program["user"])
     _die_with_parent(getattr(signal, f"SIG{program['stop_signal']}"), int(os.environ[SUPERVISOR]))
     command = program["command"]
-    os.execvpe(command[0], command, program["env"])  # noqa: S606 - the command is the hub's own, never a partner's
+    os.execvpe(command[0], command, environment)  # noqa: S606 - the command is the hub's own, never a partner's
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ HEAVY = (
     "sqlalchemy",
     "psycopg",
     "redis",
-    "lxml.etree",
     "httpx",
     "cryptography.fernet",
     "orderhub.formats.edifact.dialect",

@@ -91,11 +91,24 @@ def supervisor_configuration(programs: Iterable[Program], *, run: Path, logs: Pa
     return text.getvalue()
 
 
-def launcher_variable(programs: Iterable[Program]) -> str:
-    """What ``launch.py`` reads, as JSON."""
-    return json.dumps(
-        {
-            p.name: asdict(p) | {"env": dict(p.env), "folder": str(p.folder), "command": list(p.command)}
-            for p in programs
-        }
-    )
+def launcher_variables(programs: Iterable[Program], base: Mapping[str, str]) -> dict[str, str]:
+    """What ``launch.py`` reads: per program how it differs from ``base``, the supervisor's own environment.
+
+    A program that has little of ``base`` (a foreign server) gets its environment whole.
+    """
+    found = {launch.SHARED: json.dumps(sorted(base))}
+    for program in programs:
+        without = sorted(base.keys() - program.env.keys())
+        inherits = len(without) <= len(base) // 2
+        env = {k: v for k, v in program.env.items() if not inherits or base.get(k) != v}
+        found[launch.variable(program.name)] = json.dumps(
+            asdict(program)
+            | {
+                "env": env,
+                "inherits": inherits,
+                "without": without if inherits else [],
+                "folder": str(program.folder),
+                "command": list(program.command),
+            }
+        )
+    return found

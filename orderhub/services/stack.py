@@ -128,13 +128,20 @@ class Stack:
             self._ports = ports = self._choose_ports()
             self._endpoints = addresses.build(settings, self.folder, held, ports)
             programs = catalogue.build(settings, self.folder, held, ports, self._endpoints)
-            self._endpoints.inbox_folder.mkdir(parents=True, exist_ok=True)
+            # partners' files are nobody else's; a folder that an operator made keeps the rights he gave it
+            self._endpoints.inbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if ports.airflow:
                 airflow_parts.write_passwords(self.folder, self._endpoints)
             addresses.write_ports(self.folder.run, ports)
             environment = dict(os.environ) | {leftovers.MARK: str(self.folder.path.resolve())}
             self._supervisor = Supervisor(self.folder, programs, environment)
             self._start_parts()
+        except OSError as error:
+            self.stop()
+            raise ServiceError(
+                f"The hub cannot be started: {error}.",
+                todo=f"Look at what it names (rights, free space, size of the environment) and at {self.folder.logs}.",
+            ) from error
         except BaseException:
             self.stop()
             raise

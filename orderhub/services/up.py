@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -94,6 +95,12 @@ def _addresses(stack: Stack) -> Table:
     return table
 
 
+def report_given_up(console: Console, name: str, tail: str, log: Path) -> None:
+    """Say that a program has ended for good, with the end of its log as it stands there."""
+    console.print(f"{name} has given up:", style="red", markup=False, highlight=False)
+    console.print(f"{tail}\nThe whole log is {log}.", markup=False, highlight=False)
+
+
 def _stay(stack: Stack, console: Console) -> None:
     parent = os.getppid()
     told: set[str] = set()
@@ -102,10 +109,8 @@ def _stay(stack: Stack, console: Console) -> None:
         for name in stack.check_programs():
             if name not in told:
                 told.add(name)
-                console.print(
-                    f"[red]{name} has given up:[/red]\n{stack.supervisor.log_tail(name)}\n"
-                    f"The whole log is {stack.supervisor.log_path(name)}.",
-                    markup=False,
+                report_given_up(
+                    console, name, stack.supervisor.log_tail(name), stack.supervisor.log_path(name)
                 )
         if os.environ.get(STOP_WITH_PARENT) and os.getppid() != parent:
             raise Stopped("parent")
@@ -116,6 +121,8 @@ def run_up(settings: Settings, demo_run: bool = False, *, console: Console | Non
 
     :returns: the exit code: 0 when it was stopped, 1 when it could not start or a part of it failed for good.
     """
+    # lock, ports, logs and whatever else the hub writes are nobody else's
+    os.umask(0o077)
     if console is None:
         console = Console()
         if not console.is_terminal:
