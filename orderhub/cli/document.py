@@ -133,10 +133,15 @@ def retry(
 ) -> None:
     """Translate documents again from their originals at the flow's next run."""
     from orderhub.ledger import documents as ledger_documents
-    from orderhub.ledger.engine import transaction
+    from orderhub.ledger.engine import retrying
 
-    with hub.ledger() as engine, transaction(engine) as connection:
-        moved = ledger_documents.retry(connection, documents, actor=hub.actor(), reason=reason)
+    with hub.ledger() as engine:
+        moved = retrying(
+            engine,
+            lambda connection: ledger_documents.retry(
+                connection, documents, actor=hub.actor(), reason=reason
+            ),
+        )
     if json_output:
         print_json({"retried": moved})
         return

@@ -69,6 +69,11 @@ def run_flow(
             log.warning("%s: %s", stage, error, extra={"flow": flow.name, "run": run})
             problems.append(f"{stage}: {error}")
             return instead
+        except Exception as error:
+            # a defect in one stage is no reason to leave the others' work undone
+            log.exception("%s broke off", stage, extra={"flow": flow.name, "run": run})
+            problems.append(f"{stage}: broke off with {type(error).__name__}: {error}")
+            return instead
 
     pulled = attempt("pull", lambda: pull(ctx, flow, run), PullResult())
     translated = attempt("translate", lambda: translate(ctx, flow, run), TranslateResult())

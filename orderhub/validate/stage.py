@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 
 import msgspec
+from sqlalchemy import Connection
 
 from orderhub.document_findings import place_findings
 from orderhub.documents import Document
 from orderhub.findings import Finding, Severity
 from orderhub.ledger import artifacts, documents
-from orderhub.ledger.engine import transaction
+from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
 from orderhub.source import document_places
@@ -36,11 +37,14 @@ def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResul
         claim = documents.claim_batch(connection, batch, worker=ctx.worker, lease_seconds=ctx.lease_seconds)
     if claim is None:
         return ValidateResult(batch=batch)
-    findings = _judge(claim, suite)
-    bad = {number: found for number, found in findings.items() if _is_bad(found)}
-    placed = _with_places(ctx, flow, claim, bad)
-    placed.update(_held_back(ctx, flow, claim, suite, set(bad)))
-    return _write(ctx, flow, run, claim, suite, placed)
+    placed = _with_places(ctx, flow, claim, _judge(ctx, claim, suite))
+    bad = {number: found for number, found in placed.items() if _is_bad(found)}
+    for number, held_back in _held_back(ctx, flow, claim, suite, set(bad)).items():
+        bad[number] = [*held_back, *placed.get(number, [])]
+    noted = {number: found for number, found in placed.items() if number not in bad}
+    return retrying(
+        ctx.ledger, lambda connection: _write(ctx, flow, run, claim, suite, bad, noted, connection)
+    )
 
 
 def _is_bad(findings: Sequence[Finding]) -> bool:
@@ -55,13 +59,17 @@ def _held_back(
     if not strict:
         return {}
     broken = {row.interchange_id for row in strict if row.id in bad}
+    agreements = {row.interchange_id: row.agreement for row in strict}
     with transaction(ctx.ledger) as connection:
         known = [row.id for row in claim.documents]
         elsewhere, waiting = siblings(connection, sorted({row.interchange_id for row in strict}), known)
     broken |= elsewhere
     if suite is not None and waiting:
         judged = suite.run([(number, document) for number, (_, document) in waiting.items()])
-        broken |= {waiting[number][0] for number, found in judged.items() if _is_bad(found)}
+        for number, found in judged.items():
+            interchange = waiting[number][0]
+            if _is_bad(_as_agreed(ctx, agreements[interchange], found)):
+                broken.add(interchange)
     return {row.id: [held()] for row in strict if row.interchange_id in broken and row.id not in bad}
 
 
@@ -71,7 +79,16 @@ def _all_or_nothing(ctx: HubContext, flow: Flow, agreement: str) -> bool:
     return bool(agreement) and ctx.partners.get(agreement).on_failure == "interchange"
 
 
-def _judge(claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[Finding]]:
+def _as_agreed(ctx: HubContext, agreement: str, findings: list[Finding]) -> list[Finding]:
+    """Findings with what the agreement says about their codes."""
+    agreed = ctx.partners.get(agreement).severities if agreement else {}
+    return [
+        msgspec.structs.replace(finding, severity=agreed[finding.code]) if finding.code in agreed else finding
+        for finding in findings
+    ]
+
+
+def _judge(ctx: HubContext, claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[Finding]]:
     findings: dict[int, list[Finding]] = {}
     decoded: list[tuple[int, Document]] = []
     for row in claim.documents:
@@ -87,7 +104,9 @@ def _judge(claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[F
                 )
             ]
     if suite is not None and decoded:
-        findings.update(suite.run(decoded))
+        agreements = {row.id: row.agreement for row in claim.documents}
+        for number, found in suite.run(decoded).items():
+            findings[number] = _as_agreed(ctx, agreements[number], found)
     return findings
 
 
@@ -133,28 +152,30 @@ def _write(
     claim: ClaimedBatch,
     suite: CompiledSuite | None,
     bad: dict[int, list[Finding]],
+    noted: dict[int, list[Finding]],
+    connection: Connection,
 ) -> ValidateResult:
     stamp = Suite(suite.name, suite.definition.content_hash) if suite is not None else None
     good = [row for row in claim.documents if row.id not in bad]
     accepted = duplicates = conflicts = 0
-    with transaction(ctx.ledger) as connection:
-        moved = documents.quarantine(connection, bad, suite=stamp, run=run)
-        for environment, rows in _by_environment(good):
-            verdict = documents.accept(
-                connection,
-                [row.id for row in rows],
-                targets=_targets(flow, environment),
-                suite=stamp,
-                run=run,
-            )
-            accepted += len(verdict.accepted)
-            duplicates += len(verdict.duplicates)
-            conflicts += len(verdict.conflicts)
-            if verdict.conflicts:
-                taken = [row for row in rows if row.id in verdict.conflicts]
-                number = {row.id: ["number"] for row in taken}
-                place_findings(connection, document_places(ctx, flow, _keys(taken), number))
-        documents.finish_batch(connection, claim)
+    moved = documents.quarantine(connection, bad, suite=stamp, run=run)
+    documents.add_findings(connection, noted)
+    for environment, rows in _by_environment(good):
+        verdict = documents.accept(
+            connection,
+            [row.id for row in rows],
+            targets=_targets(flow, environment),
+            suite=stamp,
+            run=run,
+        )
+        accepted += len(verdict.accepted)
+        duplicates += len(verdict.duplicates)
+        conflicts += len(verdict.conflicts)
+        if verdict.conflicts:
+            taken = [row for row in rows if row.id in verdict.conflicts]
+            number = {row.id: ["number"] for row in taken}
+            place_findings(connection, document_places(ctx, flow, _keys(taken), number))
+    documents.finish_batch(connection, claim)
     result = ValidateResult(
         batch=claim.id,
         accepted=accepted,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from orderhub.ledger import documents
-from orderhub.ledger.engine import transaction
+from orderhub.ledger.engine import retrying
 from orderhub.web.ports import User
 
 
@@ -23,11 +23,16 @@ class LedgerActions:
         self._wake = wake
 
     def retry(self, document_id: int, *, user: User, reason: str) -> None:
-        with transaction(self._engine) as connection:
+        def act(connection: Connection) -> None:
             documents.retry(connection, [document_id], actor=user.id, reason=reason)
+
+        retrying(self._engine, act)
         if self._wake is not None:
             self._wake(document_id)
 
     def discard(self, document_id: int, *, user: User, reason: str) -> None:
-        with transaction(self._engine) as connection:
+
+        def act(connection: Connection) -> None:
             documents.discard(connection, [document_id], actor=user.id, reason=reason)
+
+        retrying(self._engine, act)

@@ -442,6 +442,44 @@ def test_all_or_nothing_holds_across_batches(database: str, tmp_path: Path) -> N
         assert at.rows("SELECT * FROM ledger.outbox") == []
 
 
+def test_what_the_agreement_lowers_is_recorded_and_keeps_nothing_back(database: str, tmp_path: Path) -> None:
+    partners = tmp_path / "partners"
+    shutil.copytree(PROJECT / "partners", partners)
+    with hub("edifact_orders", database, tmp_path, folders=ProjectFolders(partners_folder=partners)) as at:
+        at.drop(EDIFACT / "12_bad_negative_quantity.edi")
+        assert at.run().problems == []
+        [bad] = at.documents()
+        assert bad["state"] == "quarantined"
+        [code] = {finding["code"] for finding in bad["findings"]}
+    file = partners / f"{bad['agreement']}.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "severities:" not in text
+    file.write_text(f"{text}\nseverities:\n  {code}: warning\n", encoding="utf-8")
+    folders = ProjectFolders(partners_folder=partners)
+    with hub("edifact_orders", database, tmp_path, folders=folders, endpoints=at.endpoints) as at:
+        with transaction(at.ctx.ledger) as connection:
+            documents.retry(connection, [bad["id"]], actor="buyer", reason="agreed")
+        assert at.run().problems == []
+        [good] = at.documents()
+        assert good["state"] == "loaded"
+        [noted] = [finding for finding in good["findings"] if finding["code"] == code]
+        assert noted["severity"] == "warning"
+        assert noted["place"]["segment"] == bad["findings"][0]["place"]["segment"]
+        assert good["finding_count"] == len(good["findings"])
+
+
+def test_a_defect_in_one_stage_does_not_keep_the_others_from_their_work(
+    database: str, tmp_path: Path
+) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        at.drop(EDIFACT / "01_good_single.edi")
+        pull(at.ctx, at.flow, 1)
+        connector = at.ctx.connectors(at.flow.pull.connector, at.flow.pull.settings)
+        connector.pull = lambda *_: (_ for _ in ()).throw(Broken("defect"))  # type: ignore[method-assign]
+        assert at.run().problems == ["pull: broke off with Broken: defect"]
+        assert states(at) == {"loaded": 1}
+
+
 def test_test_interchanges_stay_out_of_targets_that_cannot_tell_them(database: str, tmp_path: Path) -> None:
     text = (EDIFACT / "01_good_single.edi").read_bytes().replace(b"+ACME0001'", b"+ACME0001++++++1'", 1)
     with hub("edifact_orders", database, tmp_path, targets=("warehouse", "tryton")) as at:
