@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import logging
 
+from sqlalchemy import Engine
+
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.registry import FlowRegistry
+from orderhub.intake.housekeeping import Housekeeping
 from orderhub.intake.reminders import LedgerView
 from orderhub.intake.scheduler_api import SchedulerApi
 from orderhub.intake.watcher import Intake, stop_on_signals
 from orderhub.ledger import backlog, flow_state
+from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine, transaction
+from orderhub.ledger.sweep import sweep_archive
+from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints as addresses
 from orderhub.services.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
+
+
+def sweep(engine: Engine, reachable: addresses.Endpoints) -> list[str]:
+    """Remove what a crash left in the archive without a row; returns its names.
+
+    The archive is opened for each sweep: one that is away now does not keep the intake from starting.
+    """
+    return sweep_archive(engine, Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key)))
 
 
 def run(settings: Settings | None = None) -> None:
@@ -29,7 +43,8 @@ def run(settings: Settings | None = None) -> None:
     reachable = addresses.load(settings)
     connectors = ConnectorRegistry(settings.path("connectors_folder"))
     api = SchedulerApi(reachable.airflow_url, reachable.airflow_user, reachable.airflow_password)
-    engine = create_engine(reachable.database_url, pool_size=1)
+    engine = create_engine(reachable.database_url, pool_size=2)
+    housekeeping = Housekeeping(lambda: sweep(engine, reachable))
 
     def look() -> LedgerView:
         with transaction(engine) as connection:
@@ -46,8 +61,10 @@ def run(settings: Settings | None = None) -> None:
         ledger=look,
     )
     stop_on_signals(intake)
+    housekeeping.start()
     try:
         intake.run()
     finally:
+        housekeeping.stop()
         api.close()
         engine.dispose()
