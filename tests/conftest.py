@@ -26,6 +26,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from peers import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - pytest finds its hooks here
 from psycopg import sql
 
 from orderhub.ledger import migrate
