@@ -9,28 +9,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from orderhub.formats.edifact.syntax import codec_of
 from orderhub.web.marks import Mark, Piece, cut, visible
 
 #: Lines shown at most; a page with more is of no use to a reader.
 MAX_LINES = 4000
 HEX_BYTES = 8 * 1024
 
-#: Syntax identifier of UNB (UN/EDIFACT 0001) to Python codec, ISO 9735-1 annex A and ISO 9735:1988 amendments.
-_CHARSETS = {
-    "UNOA": "ascii",
-    "UNOB": "ascii",
-    "UNOC": "iso8859-1",
-    "UNOD": "iso8859-2",
-    "UNOE": "iso8859-5",
-    "UNOF": "iso8859-7",
-    "UNOG": "iso8859-3",
-    "UNOH": "iso8859-4",
-    "UNOI": "iso8859-6",
-    "UNOJ": "iso8859-8",
-    "UNOK": "iso8859-9",
-    "UNOW": "utf-8",
-    "UNOY": "utf-8",
-}
+#: Segments looked at to find what is shown; what lies behind is only in the download.
+MAX_SEGMENTS = 1_000_000
+
+_BLANK = re.compile(rb"[\r\n\t ]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +135,10 @@ def separators_of(una: bytes) -> Separators:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The segments of a file in order, good or bad; several interchanges may follow each other."""
+    """The segments of a file in order, good or bad; several interchanges may follow each other.
+
+    Of a run of empty segments only the first is given; all count for the number of what follows.
+    """
     separators = Separators()
     position = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     number: int | None = None
@@ -154,8 +146,7 @@ def segments(data: bytes) -> Iterator[Segment]:
     messages = 0
     pattern = _terminator(separators)
     while position < len(data):
-        while position < len(data) and data[position] in b"\r\n\t ":
-            position += 1
+        position = _past(_BLANK, data, position)
         if position >= len(data):
             return
         if data.startswith(b"UNA", position) and len(data) >= position + 9:
@@ -182,14 +173,31 @@ def segments(data: bytes) -> Iterator[Segment]:
             separators = Separators()
             pattern = _terminator(separators)
         position = end + len(separators.terminator)
+        if not raw:
+            end = _past(_run(separators), data, position)
+            if number is not None:
+                number += data.count(separators.terminator, position, end)
+            position = end
+
+
+def _past(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    """The end of what the pattern, which may match nothing, takes at a position."""
+    found = pattern.match(data, position)
+    return found.end() if found else position
 
 
 def _terminator(separators: Separators) -> re.Pattern[bytes]:
+    """A segment up to its terminator. Possessive: nothing is remembered of the way there."""
     end = re.escape(separators.terminator)
     if not separators.release:
-        return re.compile(rb"[^" + end + rb"]*", re.DOTALL)
+        return re.compile(rb"[^" + end + rb"]*+", re.DOTALL)
     release = re.escape(separators.release)
-    return re.compile(rb"(?:[^" + end + release + rb"]+|" + release + rb".?)*", re.DOTALL)
+    return re.compile(rb"(?:[^" + end + release + rb"]++|" + release + rb".?)*+", re.DOTALL)
+
+
+def _run(separators: Separators) -> re.Pattern[bytes]:
+    """Further empty segments."""
+    return re.compile(rb"(?:[\r\n\t ]*+" + re.escape(separators.terminator) + rb")*+")
 
 
 def spans(raw: bytes, separator: bytes, release: bytes) -> list[tuple[int, int]]:
@@ -235,9 +243,12 @@ def _segments(
     used = 0
     truncated = size > len(data)
     encoding = "iso8859-1"
-    for segment in segments(data):
+    for looked, segment in enumerate(segments(data)):
+        if looked >= MAX_SEGMENTS:
+            truncated = True
+            break
         if segment.tag == "UNB":
-            encoding = _CHARSETS.get(segment.raw[4:8].decode("ascii", "replace"), "iso8859-1")
+            encoding = codec_of(segment.raw[4:8].decode("ascii", "replace")) or "iso8859-1"
         if message is not None and segment.message != message:
             if segment.message is not None and segment.message > message:
                 break

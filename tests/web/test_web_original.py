@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.web import canonical, marks
-from orderhub.web.original import Pointer, render
+from orderhub.web.original import MAX_SEGMENTS, Pointer, render, segments
 
 LIMIT = 1_000_000
 
@@ -157,3 +158,26 @@ def test_a_monstrous_document_is_cut() -> None:
     random.seed(1)
     lines, _ = canonical.render({"lines": [{"n": str(n)} for n in range(5000)]}, [])
     assert len(lines) < canonical.MAX_LINES + 10
+
+
+def test_a_run_of_empty_segments_is_one_line_and_all_of_it_counts() -> None:
+    data = b"UNB+UNOC:3+A+B+261120:1015+1'UNH+1+ORDERS:D:96A:UN'''\r\n''BGM+220+ONE+9'UNT+7+1'UNZ+1+1'"
+    view = render(data, [Pointer(1, "error", segment="BGM", segment_number=6)], limit=LIMIT)
+    assert [line.label for line in view.lines] == ["", "1", "2", "6", "7", ""]
+    assert view.lines[3].severity == "error"
+
+
+@pytest.mark.parametrize(("filling", "found"), [(b"'", True), (b"\r\n", True), (b"?'", True), (b"a'", False)])
+def test_millions_of_segments_are_passed_over_or_left(filling: bytes, found: bool) -> None:
+    head = b"UNB+UNOC:3+A+B+261120:1015+1'UNH+1+ORDERS:D:96A:UN'"
+    data = head + filling * (8_000_000 // len(filling)) + b"UNT+3+1'UNH+2+ORDERS:D:96A:UN'UNT+2+2'"
+    looked = sum(1 for _ in itertools.islice(segments(data), MAX_SEGMENTS + 1))
+    assert (looked < 10) == found
+    view = render(data, [], limit=LIMIT, message=2)
+    assert ("UNH+2+ORDERS:D:96A:UN" in [line.pieces[0].text for line in view.lines]) == found
+    assert view.truncated != found
+
+
+def test_the_character_set_is_the_one_that_the_reader_takes() -> None:
+    data = "UNB+UNOL:3+A+B+261120:1015+1'FTX+AAI+++5 €'".encode("iso8859-15")
+    assert shown(data)[1] == "FTX+AAI+++5 €"
