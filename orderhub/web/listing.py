@@ -265,7 +265,9 @@ def _read_cursor(cursor: str, key: _Key) -> tuple[Any, int] | None:
             at = dt.datetime.fromisoformat(at)
         elif not isinstance(at, str) or "\0" in at:
             return None
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+        else:
+            at.encode()  # JSON can hold half a surrogate pair, the database cannot
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         return None
     limit = 2**63 - 1
     if not 0 <= number <= limit or (key.kind == "bigint" and not 0 <= at <= limit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -187,3 +188,25 @@ def test_chinese(client, seeded: Seeded) -> None:
     assert "orderhub_lang=zh-CN" in switched.headers["set-cookie"]
     document = client.get(f"/documents/{seeded.documents['quarantined']}?lang=zh-CN").text
     assert "重试" in document
+
+
+@pytest.mark.parametrize(
+    ("sort", "said"),
+    [
+        ("-received", b"[Infinity,1]"),
+        ("-received", b'["2026-01-01T00:00:00+00:00",Infinity]'),
+        ("number", rb'["\ud800",1]'),
+        ("number", b'["x",-Infinity]'),
+        ("number", b'["x",NaN]'),
+        ("updated", b"[1e999,1]"),
+        ("updated", b"[[],{}]"),
+    ],
+)
+def test_a_cursor_of_somebodys_own_making_is_passed_over(
+    client, seeded: Seeded, sort: str, said: bytes
+) -> None:
+    cursor = base64.urlsafe_b64encode(said).decode()
+    for query in ("after", "before"):
+        for path in ("/documents", "/files", "/api/v1/documents"):
+            answer = client.get(path, params={"sort": sort, query: cursor})
+            assert answer.status_code == 200, (path, query)
