@@ -2,19 +2,25 @@
 
 It asks who sends the request, refuses who is not signed in, refuses unsafe requests that another site sends with the
 person's cookies (Origin and Sec-Fetch-Site, see the OWASP cheat sheet on cross-site request forgery), and sets the
-security headers on every answer, refusals too.
+security headers on every answer, refusals and failures too.
 """
 
 from __future__ import annotations
 
+import html
+import logging
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orderhub.web import i18n
+from orderhub.web.i18n import N_
 from orderhub.web.ports import CurrentUser, User, WebSettings
+
+log = logging.getLogger(__name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -60,10 +66,12 @@ class Guard:
             return
 
         request = Request(scope, receive)
-        cacheable = False
+        cacheable = started = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -71,14 +79,18 @@ class Guard:
                     headers["cache-control"] = "no-store"
             await send(message)
 
-        user = await self.current_user(request)
-        refusal = self._refusal(request, user)
-        if refusal is not None:
-            await refusal(scope, receive, send_with_headers)
-            return
-        scope.setdefault("state", {})["user"] = user
-        cacheable = _path(scope).startswith("/static/")
-        await self.app(scope, receive, send_with_headers)
+        try:
+            user = await self.current_user(request)
+            answer = self._refusal(request, user) or self.app
+            scope.setdefault("state", {})["user"] = user
+            cacheable = answer is self.app and _path(scope).startswith("/static/")
+            await answer(scope, receive, send_with_headers)
+        except Exception:
+            if started:
+                # Half an answer cannot be mended: the server logs this and breaks the connection off.
+                raise
+            log.exception("%s %r failed", request.method, request.url.path)
+            await _failure(request)(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request, user: User | None) -> Response | None:
         if user is None:
@@ -141,3 +153,22 @@ def _is_navigation(request: Request) -> bool:
 
 def _error(status: int, code: str, message: str) -> Response:
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+
+
+def _failure(request: Request) -> Response:
+    """What is said when a request failed in a way that nobody foresaw: nothing of what happened, that is in the log.
+
+    Without templates, which may be what failed.
+    """
+    said = N_("Something in Orderhub failed. Try again later; the service's log says what it was.")
+    if "text/html" not in request.headers.get("accept", "") or "hx-request" in request.headers:
+        return _error(500, "INTERNAL_ERROR", said)
+    language = i18n.negotiate(request)
+    _ = i18n.catalog(language).gettext
+    title = html.escape(_("This did not work"))
+    return HTMLResponse(
+        f'<!doctype html><html lang="{language.tag}"><meta charset="utf-8"><title>{title}</title>'
+        f"<h1>{title}</h1><p>{html.escape(_(said))}</p><p><code>INTERNAL_ERROR</code></p></html>",
+        status_code=500,
+        headers={"vary": "HX-Request, Accept-Language, Cookie", "content-language": language.tag},
+    )

@@ -199,3 +199,39 @@ def test_works_under_a_path(engine: Engine, archive, client, seeded: Seeded) -> 
     assert mounted.get(script).headers.get("cache-control") != "no-store"
     answer = mounted.post(f"/orderhub/documents/{seeded.documents['quarantined']}/retry")
     assert answer.headers["location"] == f"/orderhub/documents/{seeded.documents['quarantined']}"
+
+
+def test_what_nobody_foresaw_is_logged_and_not_told(
+    client, app: FastAPI, seeded: Seeded, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("the secret of the house")
+
+    app.state.reading = Broken()
+    page = client.get("/documents", headers={"accept": "text/html", "accept-language": "zh-CN"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "操作未成功" in page.text
+    part = client.get("/documents", headers={"accept": "text/html", "hx-request": "true"})
+    data = client.get("/api/v1/documents")
+    assert part.json()["error"]["code"] == data.json()["error"]["code"] == "INTERNAL_ERROR"
+    for answer in (page, part, data):
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    failures = [record for record in caplog.records if record.name == "orderhub.web.guard"]
+    assert len(failures) == 3
+    assert all(record.exc_info and "secret" in str(record.exc_info[1]) for record in failures)
+
+
+def test_a_sign_in_that_fails_lets_nobody_in(client, engine: Engine, archive) -> None:
+    async def broken(request: object) -> User | None:
+        raise RuntimeError("the secret of the house")
+
+    client.app = create_app(engine=engine, archive=archive, current_user=broken)
+    for path in ("/documents", "/static/app.js"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (500, "no-store")
+        assert "secret" not in answer.text
