@@ -58,10 +58,17 @@ class Reading:
         with transaction(self._engine) as connection:
             return runs.external_ids(connection, {step.run for step in path.timeline if step.run is not None})
 
-    def document(self, document_id: int) -> DocumentView:
-        """Everything of one document, its original too. Raises :class:`NotThere`."""
+    def document(self, document_id: int, *, with_panes: bool = True) -> DocumentView:
+        """Everything of one document. Raises :class:`NotThere`.
+
+        :param with_panes: its original and canonical form too, which never change, so that the archive is read.
+        """
         path = self.path(document_id)
         findings = views.numbered(path.findings)
+        if not with_panes:
+            return DocumentView(
+                path=path, findings=findings, steps=views.steps(path), fields=[], runs=self._runs(path)
+            )
         plain = msgspec.json.decode(path.canonical) if path.canonical else None
         fields, in_canonical = (
             canonical.render(

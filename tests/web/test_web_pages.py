@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
@@ -188,6 +189,23 @@ def test_chinese(client, seeded: Seeded) -> None:
     assert "orderhub_lang=zh-CN" in switched.headers["set-cookie"]
     document = client.get(f"/documents/{seeded.documents['quarantined']}?lang=zh-CN").text
     assert "重试" in document
+
+
+def test_looking_for_news_of_a_document_leaves_the_archive_alone(client, app, seeded: Seeded) -> None:
+    class Closed:
+        def chunks(self, key: str) -> Iterator[bytes]:
+            raise AssertionError("the original was opened")
+
+    app.state.reading._archive = Closed()
+    address = f"/documents/{seeded.documents['quarantined']}"
+    first = client.get(f"{address}/live", headers={"HX-Request": "true"})
+    assert first.status_code == 200
+    assert 'data-opens="retry"' in first.text
+    assert 'id="cards"' in first.text
+    again = client.get(f"{address}/live", headers={"HX-Request": "true", "X-Seen": first.headers["x-digest"]})
+    assert again.status_code == 204
+    # the page itself does need it
+    assert client.get(address).status_code == 500
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def document(request: Request, document_id: Id) -> Response:
 @router.get("/documents/{document_id}/live")
 def live(request: Request, document_id: Id) -> Response:
     """The parts of the page that change by themselves; 204 while nothing did."""
-    view = page.reading_of(request).document(document_id)
+    view = page.reading_of(request).document(document_id, with_panes=False)
     if view.successor is not None and request.headers.get("x-follow"):
         target = f"{page.base_of(request)}/documents/{view.successor.id}?retried={document_id}"
         return Response(status_code=204, headers={"hx-redirect": target})
