@@ -46,7 +46,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     note: str | None = None
 
 
-class PurchaseOrder(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PurchaseOrder(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A purchase order as the hub keeps it.
 
     Identity is company, agreement, type, ``number`` and ``revision`` (the source's, else 0). ``currency`` is the one

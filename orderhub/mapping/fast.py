@@ -11,12 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from orderhub.formats.dialect import BulkReader, Node, ResolvedPath
-from orderhub.mapping.straight import Straight, straight_line
 
 #: Shapes of nodes whose programs are kept.
 SHAPES = 1_000
-#: How often a shape comes before code is written for it (which costs as much as some hundred nodes).
-OFTEN = 50
 
 
 class FastStep(NamedTuple):
@@ -57,16 +54,13 @@ class StructProgram(NamedTuple):
 
 
 class _Program:
-    """For one shape of nodes: the Structs to be built, inner ones before those that hold them; ``straight`` does the
-    same once the shape has come back often enough."""
+    """For one shape of nodes: the Structs to be built, inner ones before those that hold them."""
 
-    __slots__ = ("present", "seen", "straight", "structs")
+    __slots__ = ("present", "structs")
 
     def __init__(self, present: tuple[int, ...], structs: tuple[StructProgram, ...]) -> None:
         self.present = present
         self.structs = structs
-        self.seen = 0
-        self.straight: Straight | None = None
 
 
 class FastPlan:
@@ -98,21 +92,12 @@ class FastPlan:
         """Struct 0 where it is ``whole``, else a dictionary of its values, parts within it built; ``None`` when the node
         has nothing for it.
 
-        :raises Refusal, SeveralValues, TypeError, NotStraight: it is not that easy; ask the reference.
+        :raises Refusal, SeveralValues, TypeError: it is not that easy; ask the reference.
         """
         present, values = self._read(node)
         program = self._programs.get(id(present))
         if program is None or program.present is not present:
             program = self._program(present)
-        straight = program.straight
-        if straight is not None:
-            return straight(values)
-        program.seen += 1
-        if program.seen > OFTEN:
-            program.straight = straight_line(program.structs, len(present), whole=self.whole)
-        return self._in_loops(program, values)
-
-    def _in_loops(self, program: _Program, values: Sequence[Any]) -> Any:
         made: dict[int, dict[str, Any]] = {}
         found: dict[str, Any] = {}
         for number, plain, converted, others, struct in program.structs:

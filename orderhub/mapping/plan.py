@@ -15,7 +15,6 @@ from orderhub.formats.base import EnvelopeInfo
 from orderhub.formats.dialect import Node, ResolvedGroup, ResolvedPath, SeveralValues
 from orderhub.mapping.fast import FastPlan, FastStep
 from orderhub.mapping.kinds import Refusal, shown
-from orderhub.mapping.straight import NotStraight
 from orderhub.mapping.targets import TargetField, TargetStruct
 
 
@@ -254,7 +253,7 @@ class StructPlan:
                 value = evaluate(node, run)
                 if value is not None:
                     values[name] = value
-        except (Refusal, SeveralValues, TypeError, NotStraight):
+        except (Refusal, SeveralValues, TypeError):
             return self.reference(node, run)
         built = self._with_parts(values, node, run, self.apart)
         # not even a mandatory value that is absent is explained here

@@ -75,13 +75,6 @@ def mutated(segments: list[str], chance: random.Random) -> list[str]:
     return out
 
 
-@pytest.fixture(params=["loops", "straight"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both fast ways: in loops for rare shapes, straight code from the first node on."""
-    monkeypatch.setattr("orderhub.mapping.fast.OFTEN", 0 if request.param == "straight" else 10**9)
-    return str(request.param)
-
-
 def test_mutated_edifact_orders() -> None:
     fast, reference = both(EDIFACT)
     chance = random.Random(20261123)
