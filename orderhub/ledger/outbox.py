@@ -221,8 +221,8 @@ def record_outcomes(
 _POSTPONE = text(
     """
     UPDATE ledger.outbox
-    SET state = CASE WHEN unclear THEN 'in_doubt' ELSE 'pending' END, code = :code, reason = :reason,
-        lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp(),
+    SET state = CASE WHEN unclear OR :unclear THEN 'in_doubt' ELSE 'pending' END, unclear = unclear OR :unclear,
+        code = :code, reason = :reason, lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp(),
         next_attempt_at = clock_timestamp() + make_interval(secs => coalesce(CAST(:delay AS double precision),
             least(900, power(2, least(attempts, 10)))))
     WHERE id = ANY(CAST(:ids AS bigint[]))
@@ -237,13 +237,19 @@ def postpone(
     code: str,
     reason: str,
     delay_seconds: float | None = None,
+    unclear: bool = False,
 ) -> None:
     """Give leases back because the target could not be reached: due again after ``delay_seconds`` (None: 2 s doubled
-    with each attempt, at most 15 minutes). Nothing had an effect; what was unclear stays so, what this lease has recorded
-    already too. Raises ``LeaseLost``."""
+    with each attempt, at most 15 minutes). Nothing had an effect, unless ``unclear``: then it is looked up first. What was
+    unclear stays so, what this lease has recorded already too. Raises ``LeaseLost``."""
     if works:
         held = _held(connection, works, settled_too=True)
-        values = {"code": code, "reason": clean_or_none(reason), "delay": delay_seconds}
+        values = {
+            "code": code,
+            "reason": clean_or_none(reason),
+            "delay": delay_seconds,
+            "unclear": unclear,
+        }
         connection.execute(_POSTPONE, {"ids": [work.id for work in held], **values})
 
 

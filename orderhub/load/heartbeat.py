@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from orderhub.errors import HubError, LeaseLost
 from orderhub.ledger import outbox
-from orderhub.ledger.engine import transaction
+from orderhub.ledger.engine import retrying
 from orderhub.ledger.records import Work
 from orderhub.stage import HubContext
 
@@ -25,8 +25,10 @@ def kept(ctx: HubContext, works: Sequence[Work]) -> Iterator[None]:
     def renew() -> None:
         while not over.wait(ctx.lease_seconds / 3):
             try:
-                with transaction(ctx.ledger) as connection:
-                    outbox.renew(connection, works, lease_seconds=ctx.lease_seconds)
+                retrying(
+                    ctx.ledger,
+                    lambda connection: outbox.renew(connection, works, lease_seconds=ctx.lease_seconds),
+                )
             except LeaseLost as error:
                 log.warning("lost a lease while the target worked: %s", error)
                 return

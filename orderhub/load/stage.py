@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import msgspec
+from sqlalchemy import Connection
 
 from orderhub.connector import Capability, Connector, Outcome, OutcomeState
 from orderhub.document_findings import message_keys, replace_findings
-from orderhub.errors import ConfigError, ConnectorError, LeaseLost
+from orderhub.errors import ConfigError, ConnectorError, LeaseLost, LedgerUnavailable, OutcomeUnclear
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import outbox
-from orderhub.ledger.engine import transaction
+from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import Work
 from orderhub.load.heartbeat import kept
 from orderhub.source import document_places
@@ -24,13 +26,25 @@ log = logging.getLogger(__name__)
 
 #: Documents per call of a target: what one worker holds, and what a target's failure concerns at once.
 CHUNK = 100
+#: What was tried so often without an outcome is sent alone from then on, so that an order on which its target breaks does
+#: not hold up the others.
+TOGETHER = 3
+#: After so many failed calls, one after the other, it is the target that is out of order and not some documents.
+FAILURES_IN_A_ROW = 5
+
+
+class ConnectorBroke(ConnectorError):
+    """A connector raised what it should not: a defect in it. Whether its call had an effect is not known."""
+
+    code: ClassVar[str] = "CONNECTOR_BROKE"
 
 
 def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) -> LoadResult:
     """Load what the outbox holds for this target: of one batch, or (batch None) whatever is open for the flow.
 
     Every effect is leased and committed before it is sent. What an earlier attempt may have done already is looked up
-    (``find``) and only sent when the target does not have it. A rejected document does not stop the others.
+    (``find``) and only sent when the target does not have it. A rejected document does not stop the others, nor does one
+    on which the connector breaks: it is tried again later and later, and the failure is raised at the end.
 
     :raises ConnectorUnavailable: after recording, when the target could not be reached; a later call goes on.
     :raises ConnectorError: the same for any other failure of the connector as a whole.
@@ -43,27 +57,30 @@ def load(ctx: HubContext, flow: Flow, run: int, batch: int | None, target: str) 
             todo="Name a connector that can, see `orderhub connector list`.",
         )
     counts: Counter[str] = Counter()
-    while True:
-        with transaction(ctx.ledger) as connection:
-            works = outbox.lease(
-                connection,
-                flow.name,
-                target,
-                worker=ctx.worker,
-                limit=CHUNK,
-                lease_seconds=ctx.lease_seconds,
-                batch_id=batch,
-                run=run,
-            )
-        if not works:
-            break
+    failures: list[ConnectorError] = []
+
+    def lease(connection: Connection) -> list[Work]:
+        return outbox.lease(
+            connection,
+            flow.name,
+            target,
+            worker=ctx.worker,
+            limit=CHUNK,
+            lease_seconds=ctx.lease_seconds,
+            batch_id=batch,
+            run=run,
+        )
+
+    while works := retrying(ctx.ledger, lease):
         try:
             with kept(ctx, works):
-                _send(ctx, flow, connector, works, run, counts)
+                _send(ctx, flow, connector, works, run, counts, failures)
         except LeaseLost as error:
             # another worker has them now and will look up what this one did
             log.warning("lost a lease: %s", error, extra={"flow": flow.name, "run": run, "target": target})
             counts["waiting"] += len(works)
+    if failures:
+        raise failures[0]
     return LoadResult(
         target=target,
         written=counts[OutcomeState.WRITTEN],
@@ -81,18 +98,55 @@ def _send(
     works: Sequence[Work],
     run: int,
     counts: Counter[str],
+    failures: list[ConnectorError],
 ) -> None:
+    """Send leased works; failures are added to the list and their works are tried again later.
+
+    :raises ConnectorError: the target is away or out of order; all that is left is postponed.
+    """
+    parts = _parts(works)
+    in_a_row = 0
+    while parts:
+        part, *parts = parts
+        sendable: list[Work] = []
+        try:
+            fresh = _look_up(ctx, flow, connector, part, run, counts)
+            sendable = _readable(ctx, flow, fresh, run, counts)
+            if sendable:
+                with _typed(flow, part[0].target):
+                    outcomes = connector.load([work.item() for work in sendable])
+                _record(ctx, flow, sendable, outcomes, run, counts)
+        except ConnectorError as error:
+            # the contract: a connector raises only when nothing of the call had an effect
+            broke = isinstance(error, (ConnectorBroke, OutcomeUnclear))
+            _postpone(ctx, part, error, unclear=broke and bool(sendable))
+            in_a_row += 1
+            if error.retryable or (len(part) > 1 and not broke) or in_a_row == FAILURES_IN_A_ROW:
+                _postpone(ctx, [work for rest in parts for work in rest], error)
+                raise
+            failures.append(error)
+        else:
+            in_a_row = 0
+
+
+def _parts(works: Sequence[Work]) -> list[list[Work]]:
+    together = [work for work in works if work.attempts <= TOGETHER]
+    alone = [[work] for work in works if work.attempts > TOGETHER]
+    return [together, *alone] if together else alone
+
+
+@contextmanager
+def _typed(flow: Flow, target: str) -> Iterator[None]:
+    """Whatever else a connector raises becomes ``ConnectorBroke``."""
     try:
-        fresh = _look_up(ctx, flow, connector, works, run, counts)
-        sendable = _readable(ctx, flow, fresh, run, counts)
-        if not sendable:
-            return
-        outcomes = connector.load([work.item() for work in sendable])
-    except ConnectorError as error:
-        # the contract: raised only when nothing of the call had an effect
-        _postpone(ctx, works, error)
+        yield
+    except (ConnectorError, LeaseLost, LedgerUnavailable):
         raise
-    _record(ctx, flow, sendable, outcomes, run, counts)
+    except Exception as error:
+        raise ConnectorBroke(
+            f"The connector of target {target} of flow {flow.name} broke off: {type(error).__name__}: {error}.",
+            todo="The log has the traceback. What was sent is looked up and tried again later.",
+        ) from error
 
 
 def _look_up(
@@ -108,7 +162,8 @@ def _look_up(
     if not unclear or Capability.FIND not in connector.capabilities:
         # without FIND the target's load is idempotent by key, as the contract test proves
         return list(works)
-    found = connector.find([work.key for work in unclear])
+    with _typed(flow, works[0].target):
+        found = connector.find([work.key for work in unclear])
     there = [work for work in unclear if work.key in found]
     if there:
         _record(ctx, flow, there, [found[work.key] for work in there], run, counts)
@@ -158,10 +213,13 @@ def _record(
         for work in works
     ]
     findings = _findings(ctx, flow, works, complete)
-    with transaction(ctx.ledger) as connection:
+
+    def record(connection: Connection) -> None:
         outbox.record_outcomes(connection, works, complete, run=run)
         if findings:
             replace_findings(connection, findings, rule=f"target/{works[0].target}")
+
+    retrying(ctx.ledger, record)
     for work, outcome in zip(works, complete, strict=True):
         counts[outcome.state] += 1
         log.info(
@@ -208,6 +266,13 @@ def _findings(
     return findings
 
 
-def _postpone(ctx: HubContext, works: Sequence[Work], error: ConnectorError) -> None:
-    with transaction(ctx.ledger) as connection:
-        outbox.postpone(connection, works, code=error.code, reason=str(error))
+def _postpone(
+    ctx: HubContext, works: Sequence[Work], error: ConnectorError, *, unclear: bool = False
+) -> None:
+    log.warning("postponed: %s", error, exc_info=isinstance(error, ConnectorBroke))
+    retrying(
+        ctx.ledger,
+        lambda connection: outbox.postpone(
+            connection, works, code=error.code, reason=str(error), unclear=unclear
+        ),
+    )

@@ -209,12 +209,15 @@ class Flaky:
         self.capabilities = real.capabilities
         self.fail: Exception | None = None
         self.unclear = False
+        self.poison: str | None = None
         self.loads = 0
 
     def load(self, items: Any) -> list[Outcome]:
         self.loads += 1
         if self.fail is not None:
             raise self.fail
+        if any(item.document.number == self.poison for item in items):
+            raise ZeroDivisionError("defect")
         outcomes = self._real.load(items)
         if self.unclear:
             return [Outcome(key=o.key, state=OutcomeState.UNCLEAR, reason="no answer") for o in outcomes]
@@ -240,6 +243,35 @@ def test_a_target_that_is_away_is_tried_again_later(database: str, tmp_path: Pat
         with at.ctx.ledger.begin() as connection:
             connection.exec_driver_sql("UPDATE ledger.outbox SET next_attempt_at = now()")
         assert at.run().load[0].written == 3
+        assert states(at) == {"loaded": 3}
+
+
+def test_an_order_on_which_a_target_breaks_does_not_hold_up_the_others(database: str, tmp_path: Path) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        at.drop(EDIFACT / "02_good_three_messages.edi")
+        flaky = Flaky(at.ctx.connectors("warehouse", {}))
+        real = at.ctx.connectors
+        at.ctx.connectors = lambda name, given: flaky if name == "warehouse" else real(name, given)  # type: ignore[assignment, return-value]
+        flaky.poison = "PO-2026-1003"
+        delays = []
+        for _ in range(4):
+            [problem] = at.run().problems
+            assert "load warehouse: " in problem
+            assert "ZeroDivisionError" in problem
+            [row] = at.rows(
+                "SELECT state, unclear, code, next_attempt_at - updated_at AS delay FROM ledger.outbox "
+                "WHERE identity LIKE '%1003'"
+            )
+            assert (row["state"], row["unclear"], row["code"]) == ("in_doubt", True, "CONNECTOR_BROKE")
+            delays.append(row["delay"])
+            with at.ctx.ledger.begin() as connection:
+                connection.exec_driver_sql("UPDATE ledger.outbox SET next_attempt_at = now()")
+        assert delays == sorted(delays)
+        assert delays[-1] > 4 * delays[0]
+        # alone since the fourth attempt: the others went through
+        assert states(at) == {"loaded": 2, "loading": 1}
+        flaky.poison = None
+        assert at.run().problems == []
         assert states(at) == {"loaded": 3}
 
 
