@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,11 @@ from ledger_support import (
     validate,
 )
 from ledger_worker import orders_of
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import LeaseLost, LedgerError
-from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger import documents, effects, interchanges, outbox
 from orderhub.ledger.backlog import flows_with_work
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import Target, TranslatedDocument, TranslationSummary
@@ -155,6 +156,34 @@ def test_what_stands_behind_something_that_waits_for_a_person_opens_nothing(engi
     with transaction(engine) as connection:
         assert documents.make_batches(connection, FLOW) != []
         assert flows_with_work(connection) == frozenset({FLOW})
+
+
+def test_a_person_and_a_worker_lock_in_the_same_order(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "one.edi")
+    translate(engine, [order("A")])
+    validate(engine)
+    record(engine, lease(engine), OutcomeState.REJECTED, code="NO", reason="no")
+    found = ids(engine, "A")
+
+    def discard() -> None:
+        with transaction(engine) as connection:
+            documents.discard(connection, found, actor="test", reason="not wanted")
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as connection:
+            effects.lock(connection, found)
+            person = pool.submit(discard)
+            waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            deadline = time.monotonic() + 20
+            while not rows(engine, waits) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            # the worker goes on to the documents: the person, who waits for the effects, must not have them already
+            connection.execute(
+                text("SELECT 1 FROM ledger.document WHERE id = ANY(:ids) FOR UPDATE NOWAIT"), {"ids": found}
+            )
+        person.result(20)
+    assert states(engine) == {"A": ["discarded"]}
 
 
 def test_leases_are_renewed_after_a_part_of_them_was_recorded(engine: Engine) -> None:
