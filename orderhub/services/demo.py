@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 
-from orderhub.findings import Finding
+from orderhub.findings import Finding, Place
 from orderhub.ledger import engine, queries
 from orderhub.ledger.queries import DocumentFilter
 from orderhub.ledger.records import DocumentPath, InterchangeRow
@@ -181,6 +181,7 @@ def _error(fate: Fate) -> str:
     findings += fate.interchange.findings
     if not findings:
         return fate.interchange.problem or ""
-    first = findings[0]
+    # a finding at a place explains more than one that only points to another document
+    first = next((f for f in findings if f.place != Place(file=f.place.file)), findings[0])
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return f"{first.place}: {first.message}{more}"
