@@ -6,6 +6,7 @@ the intake are the hub's own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -60,7 +61,11 @@ class Front:
         assert "It stays up" in self.said(), self.said()
 
     def left(self) -> list[str]:
-        return [f"{p.pid} {p.name()}" for p in leftovers.find(self.data_folder)]
+        found = []
+        for process in leftovers.find(self.data_folder):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+                found.append(f"{process.pid} {process.name()}")
+        return found
 
 
 def wait_for(condition: object, seconds: float) -> bool:

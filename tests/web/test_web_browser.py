@@ -20,6 +20,7 @@ def signed_in(page: Page, served) -> Page:
     page.goto(f"{served.url}/orderhub/")
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{served.url}/orderhub/documents")
+    page.wait_for_load_state("load")  # keys work once the scripts have run
     return page
 
 
