@@ -153,6 +153,9 @@ class Stack:
         try:
             if supervisor is not None:
                 supervisor.stop()
+            elif self._lock is not None:
+                # stopped while the supervisor was being started: it is nobody's yet
+                leftovers.sweep(self.folder.path)
         finally:
             if self._lock is not None:
                 self._lock.close()
