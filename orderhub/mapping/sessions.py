@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -49,11 +50,10 @@ def open_session(
     :raises FormatUnsupported: there is no reader.
     :raises NoMappingFits: CSV whose header no mapping knows.
     """
-    head = _head(source)
-    if mapping is not None and mapping.source.format == "csv":
-        # what a mapping declares is a better judge of a CSV file than its first bytes
-        return _csv_session(mapping, source, name)
-    detected = detected or detect(head, name)
+    if mapping is not None and mapping.source.format in _DECLARED:
+        # what a mapping declares is a better judge of such a file than its first bytes
+        return _OPENERS[mapping.source.format](mappings, source, name, mapping)
+    detected = detected or detect(_head(source), name)
     place = Place(file=name)
     if detected is None:
         raise FormatUnknown(
@@ -61,24 +61,14 @@ def open_session(
             todo="Ask the sender what it is, or write a reader for it.",
             place=place,
         )
-    if detected.format == "edifact":
-        from orderhub.formats.edifact.reader import EdifactReader
-
-        return EdifactReader().read(source, name=name)
-    if detected.format == "csv":
-        fitting = _csv_mapping(mappings, head)
-        if fitting is None:
-            raise NoMappingFits(
-                "No mapping declares the columns of this CSV file.",
-                todo="Write a mapping whose source lists its columns.",
-                place=place,
-            )
-        return _csv_session(fitting, source, name)
-    raise FormatUnsupported(
-        f"The file looks like {detected.format.upper()}, which the hub cannot read yet.",
-        todo="Ask the sender for EDIFACT or CSV.",
-        place=place,
-    )
+    opener = _OPENERS.get(detected.format)
+    if opener is None:
+        raise FormatUnsupported(
+            f"The file looks like {detected.format.upper()}, which the hub cannot read yet.",
+            todo=f"Ask the sender for one of {', '.join(name.upper() for name in _OPENERS)}.",
+            place=place,
+        )
+    return opener(mappings, source, name, None)
 
 
 def fitting_mapping(
@@ -92,7 +82,7 @@ def fitting_mapping(
     source = named.source
     fits = (
         source.format == format
-        and (format == "csv" or source.message is None or source.message == tree.message_type)
+        and (format in _DECLARED or source.message is None or source.message == tree.message_type)
         and (source.release is None or source.release == tree.release)
     )
     return named if fits else None
@@ -100,21 +90,34 @@ def fitting_mapping(
 
 def csv_mapping(mappings: MappingRegistry, source: Source) -> CompiledMapping | None:
     """The mapping whose declared columns fit a CSV source's header."""
-    return _csv_mapping(mappings, _head(source))
-
-
-def _csv_mapping(mappings: MappingRegistry, head: bytes) -> CompiledMapping | None:
     from orderhub.formats.csv.header import sniff
 
-    header = sniff(head)
+    header = sniff(_head(source))
     return None if header is None else mappings.fitting("csv", columns=header.columns)
 
 
-def _csv_session(mapping: CompiledMapping, source: Source, name: str) -> ReadSession:
+def _edifact_session(
+    mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
+) -> ReadSession:
+    from orderhub.formats.edifact.reader import EdifactReader
+
+    return EdifactReader().read(source, name=name)
+
+
+def _csv_session(
+    mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
+) -> ReadSession:
     from orderhub.formats.csv.layout import CsvLayout
     from orderhub.formats.csv.reader import CsvReader
 
-    return CsvReader(CsvLayout.from_declaration(mapping.source)).read(source, name=name)
+    fitting = mapping or csv_mapping(mappings, source)
+    if fitting is None:
+        raise NoMappingFits(
+            "No mapping declares the columns of this CSV file.",
+            todo="Write a mapping whose source lists its columns.",
+            place=Place(file=name),
+        )
+    return CsvReader(CsvLayout.from_declaration(fitting.source)).read(source, name=name)
 
 
 def _head(source: Source) -> bytes:
@@ -127,3 +130,14 @@ def _head(source: Source) -> bytes:
     head = source.read(HEAD)
     source.seek(start)
     return head
+
+
+#: How a file of each format is opened; a format's package is imported when its first file is. The mapping is the one
+#: asked for, where its format is one of ``_DECLARED``.
+_OPENERS: dict[str, Callable[[MappingRegistry, Source, str, CompiledMapping | None], ReadSession]] = {
+    "edifact": _edifact_session,
+    "csv": _csv_session,
+}
+
+#: Formats that only a mapping's declaration makes readable.
+_DECLARED = frozenset({"csv"})

@@ -1,0 +1,12 @@
+"""What a translation used, kept for replay and trace."""
+
+from __future__ import annotations
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
