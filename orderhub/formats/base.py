@@ -48,18 +48,39 @@ class EnvelopeInfo(msgspec.Struct, kw_only=True):
     refused: bool = False
 
 
+class GroupInfo(msgspec.Struct, kw_only=True, frozen=True):
+    """The functional group that a message stands in, where its format has them (X12 GS, EDIFACT UNG).
+
+    ``code`` says what kind of messages the group holds (GS01: ``PO``), ``control_number`` is the sender's number of the
+    group (GS06), ``version`` the version, release and industry code that all its messages follow (GS08:
+    ``004010`` or ``005010X231A1``); ``sender`` and ``receiver`` are the applications' codes (GS02, GS03).
+    ``agency`` is who answers for the standard (GS07), ``prepared_at`` date and time as the sender wrote them, ``number``
+    counts the groups of an interchange from 1.
+    """
+
+    code: str | None = None
+    control_number: str | None = None
+    version: str | None = None
+    sender: str | None = None
+    receiver: str | None = None
+    agency: str | None = None
+    prepared_at: str | None = None
+    number: int = 1
+
+
 class MessageTree:
     """One message (an order, a batch of rows that make one order) with its findings.
 
     ``message_type`` is the name by which mappings know it (``ORDERS``, ``850``, the root element, ``rows``); ``release``
     the directory or version (``D.96A``) or ``None``; ``reference`` the sender's number of the message (UNH 0062);
     ``number`` counts messages in the file from 1. ``checked`` tells whether a grammar was there to check its structure
-    against. ``findings`` are those about this message only.
+    against. ``findings`` are those about this message only. ``group`` is the functional group around it, if any.
     """
 
     __slots__ = (
         "checked",
         "findings",
+        "group",
         "interchange",
         "message_type",
         "number",
@@ -79,6 +100,7 @@ class MessageTree:
         interchange: EnvelopeInfo,
         findings: list[Finding],
         checked: bool,
+        group: GroupInfo | None = None,
     ) -> None:
         self.message_type = message_type
         self.release = release
@@ -88,6 +110,7 @@ class MessageTree:
         self.interchange = interchange
         self.findings = findings
         self.checked = checked
+        self.group = group
 
     @property
     def usable(self) -> bool:
