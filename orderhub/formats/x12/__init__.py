@@ -1,0 +1,3 @@
+"""ANSI ASC X12: reading, checking against the releases' tables, writing."""
+
+from __future__ import annotations
