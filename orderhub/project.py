@@ -23,20 +23,30 @@ def project_folder() -> Path:
 def mappings_folder() -> Path:
     """The setting ``mappings_folder`` by the same rules as the settings model: environment, ``.env``,
     ``orderhub.toml``, default."""
+    return _folder("mappings")
+
+
+def partners_folder() -> Path:
+    """The setting ``partners_folder``, by the same rules."""
+    return _folder("partners")
+
+
+def _folder(name: str) -> Path:
     project = project_folder()
-    value = os.environ.get("ORDERHUB_MAPPINGS_FOLDER") or _from_files(project) or "mappings"
+    setting = f"{name}_folder"
+    value = os.environ.get(f"ORDERHUB_{setting.upper()}") or _from_files(project, setting) or name
     return project / value
 
 
-def _from_files(project: Path) -> str | None:
+def _from_files(project: Path, setting: str) -> str | None:
     dotenv = project / ".env"
     if dotenv.is_file():
         for line in dotenv.read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition("=")
-            if key.strip() == "ORDERHUB_MAPPINGS_FOLDER":
+            if key.strip() == f"ORDERHUB_{setting.upper()}":
                 return value.strip().strip("'\"")
     toml = project / "orderhub.toml"
     if toml.is_file():
-        named = tomllib.loads(toml.read_text(encoding="utf-8")).get("mappings_folder")
+        named = tomllib.loads(toml.read_text(encoding="utf-8")).get(setting)
         return named if isinstance(named, str) else None
     return None

@@ -12,6 +12,22 @@ from orderhub.errors import ConfigError
 
 app = typer.Typer(help="Mappings: from a partner's format to a canonical document.", no_args_is_help=True)
 
+Partner = Annotated[
+    str | None,
+    typer.Option("--partner", help="Whose documents these are: the agreement gives what they leave out."),
+]
+
+
+def _given(partner: str | None) -> dict[str, Any]:
+    """What the agreement gives; :class:`ConfigError` when there is none of that name."""
+    if partner is None:
+        return {}
+    from orderhub.partners.registry import PartnerRegistry
+    from orderhub.project import partners_folder
+
+    return PartnerRegistry(partners_folder()).get(partner).defaults.given()
+
+
 Named = Annotated[list[str] | None, typer.Argument(help="Names or files; all mappings without.")]
 
 
@@ -90,6 +106,7 @@ def test(names: Named = None, json_output: Json = False) -> None:
 def run(
     name: Annotated[str, typer.Argument(help="A mapping's name or file.")],
     source: Annotated[Path, typer.Argument(help="A source file.")],
+    partner: Partner = None,
     json_output: Json = False,
 ) -> None:
     """Run one mapping over one file and show documents and findings. Exit code 1 when a document could not be made."""
@@ -101,7 +118,7 @@ def run(
     registry = MappingRegistry(path.parent)
     failed = False
     out = console()
-    for row in translate_file(source, registry, mapping=path.stem):
+    for row in translate_file(source, registry, mapping=path.stem, given=_given(partner)):
         failed = failed or any(finding.severity is Severity.ERROR for finding in row.findings)
         if json_output:
             typer.echo(to_json(row.as_row()))

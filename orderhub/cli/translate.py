@@ -27,6 +27,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mappings", type=Path, metavar="FOLDER", help="the mappings; else the project's own"
     )
+    parser.add_argument(
+        "--partner", metavar="NAME", help="whose documents these are: the agreement gives what they leave out"
+    )
     parser.add_argument("--json", action="store_true", help="JSON Lines, which is the only form there is")
     return parser
 
@@ -36,20 +39,26 @@ def main(argv: list[str]) -> int:
 
     :raises MappingUnknown: there is no mapping of that name.
     :raises MappingRefused: it is wrong.
+    :raises ConfigError: there is no partner of that name, or its agreement is wrong.
     """
     from orderhub.cli.files import each_file
     from orderhub.mapping.registry import MappingRegistry
     from orderhub.mapping.translation import FileResult, translate_file
-    from orderhub.project import mappings_folder
+    from orderhub.project import mappings_folder, partners_folder
 
     given = arguments().parse_args(argv)
     registry = MappingRegistry(given.mappings or mappings_folder())
     if given.mapping is not None:
         registry.get(given.mapping)  # a wrong name is an error of the call, before any file is read
+    agreed: dict[str, object] = {}
+    if given.partner is not None:
+        from orderhub.partners.registry import PartnerRegistry
+
+        agreed = PartnerRegistry(partners_folder()).get(given.partner).defaults.given()
     out = sys.stdout.buffer
     unopened = False
     for path in each_file(given.paths):
-        for row in translate_file(path, registry, mapping=given.mapping):
+        for row in translate_file(path, registry, mapping=given.mapping, given=agreed):
             out.write(_encoder.encode(row.as_row()) + b"\n")
             if isinstance(row, FileResult):
                 unopened = unopened or not row.opened

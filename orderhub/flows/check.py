@@ -10,7 +10,9 @@ from orderhub.connector import Capability
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import ConfigError, HubError
 from orderhub.findings import Finding, Place, Severity
+from orderhub.mapping.given import needs
 from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.run import CompiledMapping
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.stage import Flow
 from orderhub.validate.suite import ExpectationSuiteFile, suite_path
@@ -30,7 +32,10 @@ def check_flow(
     check = _Check(flow)
     if flow.partner is not None:
         check.attempt("partner", lambda: partners.get(flow.partner or ""))
-    document = check.attempt("translate.mapping", lambda: _mapping(flow, mappings))
+    mapping = check.attempt("translate.mapping", lambda: _mapping(flow, mappings))
+    document = mapping.target if mapping is not None else None
+    if mapping is not None:
+        _agreed(check, mapping, partners)
     suite = check.attempt("validate.suite", lambda: _suite(flow, suites))
     if document is not None and suite is not None and suite.document != document:
         check.add(
@@ -44,7 +49,7 @@ def check_flow(
     return check.findings
 
 
-def _mapping(flow: Flow, mappings: MappingRegistry) -> str | None:
+def _mapping(flow: Flow, mappings: MappingRegistry) -> CompiledMapping | None:
     step = flow.translate
     if step.mapping is None:
         return None
@@ -55,7 +60,35 @@ def _mapping(flow: Flow, mappings: MappingRegistry) -> str | None:
             todo="Set translate.version to the version that shall run.",
             place=flow.places.get("translate.version"),
         )
-    return mapping.target
+    return mapping
+
+
+def _agreed(check: _Check, mapping: CompiledMapping, partners: PartnerRegistry) -> None:
+    """What the mapping takes from the agreement (``agreement(currency)``) stands in the partner's. A field that has no
+    other source is an error; one for documents that leave something out is a warning. Without a partner in the flow, any
+    partner that sends this format may be meant."""
+    try:
+        named = [partners.get(check.flow.partner)] if check.flow.partner is not None else None
+    except ConfigError:
+        return  # told already
+    senders = named or [
+        agreement
+        for agreement in partners.agreements()
+        if any(known.format == mapping.source.format for known in agreement.identifiers)
+    ]
+    for agreement in senders:
+        given = agreement.defaults.given()
+        for need in needs(mapping.file.fields):
+            if need.name in given:
+                continue
+            check.add(
+                "translate.mapping",
+                "FLOW_AGREEMENT",
+                f"{need.field} takes agreement({need.name}) (line {need.line} of {mapping.name}), and the agreement "
+                f"{agreement.name} has no {need.name}. Add it to the defaults in partners/{agreement.file}"
+                + (", or give the mapping a fallback ('?')." if need.alone else "."),
+                severity=Severity.ERROR if need.alone and named else Severity.WARNING,
+            )
 
 
 def _suite(flow: Flow, folder: Path) -> ExpectationSuiteFile | None:
@@ -108,11 +141,19 @@ class _Check:
             self.add(key, error.code, f"{error.what} {error.todo}", error.place)
             return None
 
-    def add(self, key: str, code: str, message: str, place: Place | None = None) -> None:
+    def add(
+        self,
+        key: str,
+        code: str,
+        message: str,
+        place: Place | None = None,
+        *,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
         self.findings.append(
             Finding(
                 code=code,
-                severity=Severity.ERROR,
+                severity=severity,
                 message=message,
                 place=place or self.flow.places.get(key) or Place(file=self.flow.file),
                 field=key,

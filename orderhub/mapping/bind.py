@@ -43,6 +43,7 @@ from orderhub.mapping.functions import (
     function_names,
     signature,
 )
+from orderhub.mapping.given import AGREEMENT, NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import TEXTUAL, Kind
 from orderhub.mapping.lookups import LookupTableError
 from orderhub.mapping.problems import Problems, close_to
@@ -68,23 +69,38 @@ class Uses(msgspec.Struct):
 
     paths: list[ResolvedPath] = []
     tables: dict[str, dict[str, str]] = {}
+    #: what it takes from the agreement
+    agreement: set[str] = set()
 
 
 class Binder(ConditionBinder):
-    """Binds the expressions of one scope."""
+    """Binds the expressions of one scope. ``given`` are the agreement's values: they are bound as constants."""
 
     def __init__(
-        self, scope: Scope, *, numbers: NumberFormat, lookups: Lookups, problems: Problems, uses: Uses
+        self,
+        scope: Scope,
+        *,
+        numbers: NumberFormat,
+        lookups: Lookups,
+        problems: Problems,
+        uses: Uses,
+        given: Given = NOTHING_GIVEN,
     ) -> None:
         super().__init__(numbers=numbers, problems=problems)
         self.scope = scope
         self.lookups = lookups
         self.uses = uses
+        self.given = given
 
     def within(self, scope: Scope) -> Binder:
         """The same for a group's scope."""
         return Binder(
-            scope, numbers=self.numbers, lookups=self.lookups, problems=self.problems, uses=self.uses
+            scope,
+            numbers=self.numbers,
+            lookups=self.lookups,
+            problems=self.problems,
+            uses=self.uses,
+            given=self.given,
         )
 
     def bind(self, expression: Expression, scalar: Scalar) -> Bound | None:
@@ -227,6 +243,8 @@ class Binder(ConditionBinder):
     def call(self, expression: Call, scalar: Scalar) -> Bound:
         if expression.name == "interchange":
             return self.interchange(expression, scalar)
+        if expression.name == "agreement":
+            return self.agreement(expression, scalar)
         if expression.name == "list":
             return self.list_of(expression, scalar)
         if expression.name == "count":
@@ -239,7 +257,7 @@ class Binder(ConditionBinder):
                 scalar,
                 expression.offset,
             )
-        known = ["interchange", "list", "count", "sum"]
+        known = ["agreement", "interchange", "list", "count", "sum"]
         raise self.wrong(
             "MAPPING_FUNCTION",
             f"There is no value {expression.name}(…).",
@@ -268,6 +286,23 @@ class Binder(ConditionBinder):
 
         kind = ENVELOPE[name]
         return Bound(kind, False, kind is not Kind.BOOLEAN, full, None, None, True, ())
+
+    def agreement(self, expression: Call, scalar: Scalar) -> Bound:
+        argument = expression.arguments[0] if len(expression.arguments) == 1 else None
+        if not isinstance(argument, Path) or argument.text not in AGREEMENT:
+            raise self.wrong(
+                "MAPPING_FUNCTION",
+                f"An agreement has no {argument.text!r}."
+                if isinstance(argument, Path)
+                else "agreement needs one word.",
+                f"The words are {', '.join(AGREEMENT)}.",
+                scalar,
+                argument.offset if isinstance(argument, Path) else expression.offset,
+                close_to(argument.text, AGREEMENT) if isinstance(argument, Path) else [],
+            )
+        self.uses.agreement.add(argument.text)
+        value = constant(self.given.get(argument.text), AGREEMENT[argument.text])
+        return msgspec.structs.replace(value, optional=True)
 
     def list_of(self, expression: Call, scalar: Scalar) -> Bound:
         if not expression.arguments:

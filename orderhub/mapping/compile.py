@@ -26,9 +26,10 @@ from orderhub.mapping.bind import Binder, Uses
 from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
 from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
+from orderhub.mapping.given import NOTHING_GIVEN, Given, names_in
 from orderhub.mapping.kinds import Kind, Refusal
 from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
-from orderhub.mapping.lookups import Lookups, table_hash
+from orderhub.mapping.lookups import Lookups, MemoryLookups, table_hash
 from orderhub.mapping.numbers import decimal_reader
 from orderhub.mapping.plan import PartPlan, Slot, StructPlan
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
@@ -49,7 +50,12 @@ def compile_mapping(
 
 
 def try_compile(
-    mapping: MappingFile, problems: Problems, *, dialects: Mapping[str, Dialect], lookups: Lookups
+    mapping: MappingFile,
+    problems: Problems,
+    *,
+    dialects: Mapping[str, Dialect],
+    lookups: Lookups,
+    given: Given = NOTHING_GIVEN,
 ) -> CompiledMapping | None:
     """Compile as far as possible, noting problems; ``None`` when there were errors."""
     source = mapping.source
@@ -78,7 +84,7 @@ def try_compile(
         return None
     if scope is None or dialect is None:
         return None
-    return _Compiler(mapping, problems, scope, dialect, target, lookups).compile()
+    return _Compiler(mapping, problems, scope, dialect, target, lookups, given).compile()
 
 
 class _Compiler:
@@ -90,16 +96,21 @@ class _Compiler:
         dialect: Dialect,
         target: TargetStruct,
         lookups: Lookups,
+        given: Given,
     ) -> None:
         self.mapping = mapping
         self.problems = problems
         self.scope = scope
         self.target = target
+        self.dialect = dialect
         self.numbers = dialect.numbers(mapping.source)
-        self.uses = Uses(paths=[], tables={})
+        self.uses = Uses(paths=[], tables={}, agreement=set())
         self.groups: list[ResolvedGroup] = []
         self.lookups = lookups
-        self.binder = Binder(scope, numbers=self.numbers, lookups=lookups, problems=problems, uses=self.uses)
+        self.given = given
+        self.binder = Binder(
+            scope, numbers=self.numbers, lookups=lookups, problems=problems, uses=self.uses, given=given
+        )
 
     def compile(self) -> CompiledMapping | None:
         mark = self.mapping.marks.get("fields", (1, 1))
@@ -121,7 +132,20 @@ class _Compiler:
             unread=unread,
             content_hash=self.content_hash(),
             tables=tuple(sorted(self.uses.tables)),
+            agreement=tuple(sorted(self.uses.agreement)),
+            with_given=self.with_given,
         )
+
+    def with_given(self, given: Given) -> CompiledMapping:
+        """The same mapping with the values of one agreement in it: as constants, so that the fast way has them too."""
+        problems = Problems(self.mapping.path)
+        # the tables as they were: a mapping and its tables stay one version
+        tables = MemoryLookups(self.uses.tables)
+        again = _Compiler(self.mapping, problems, self.scope, self.dialect, self.target, tables, given)
+        compiled = again.compile()
+        if compiled is None:
+            raise MappingRefused(self.mapping.name, problems.sorted(), file=self.mapping.path)
+        return compiled
 
     def content_hash(self) -> str:
         """Over what the mapping says (not how it is laid out) and what its lookup tables hold."""
@@ -132,7 +156,12 @@ class _Compiler:
 
     def checks(self) -> list[CompiledCheck]:
         binder = CheckBinder(
-            self.scope, numbers=self.numbers, lookups=self.lookups, problems=self.problems, uses=self.uses
+            self.scope,
+            numbers=self.numbers,
+            lookups=self.lookups,
+            problems=self.problems,
+            uses=self.uses,
+            given=self.given,
         )
         binder.target = self.target
         compiled = [compile_check(binder, check) for check in self.mapping.checks]
@@ -233,7 +262,8 @@ class _Compiler:
         convert = self.fitting(bound, field, written.scalar)
         if convert is _MISFIT:
             return
-        slot = Slot(field.name, template, depth, field, bound.sources, written.scalar.text)
+        agreement = tuple(names_in(written.expression))
+        slot = Slot(field.name, template, depth, field, bound.sources, written.scalar.text, agreement)
         plan.slots[field.name] = slot
         self.place(plan, bound, field, convert)
 

@@ -1,9 +1,10 @@
 """Golden pairs: what a mapping makes of real input, kept beside it.
 
-``mappings/examples/<mapping>/<case>.<ext>`` is the input. ``<case>.json`` is the expected canonical form: one document,
+``mappings/examples/<mapping>/<case>.<ext>`` is the input (one that is itself JSON: ``<case>.source.json``). ``<case>.json`` is the expected canonical form: one document,
 or a list with one entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected
 errors and warnings in order; each entry names what matters (``code``, ``field``, ``segment``, ``line`` …) and leaves out
-the rest. At least one of the two is there; without findings none of severity error may occur.
+the rest. At least one of the two is there; without findings none of severity error may occur. What the agreement gives
+(``agreement(currency)``) stands in ``<case>.agreement.yaml``, or for all cases in ``agreement.yaml``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from typing import Any
 import msgspec
 
 from orderhub.documents import canonical_bytes
-from orderhub.errors import SourceError
+from orderhub.errors import ConfigError, SourceError
 from orderhub.findings import Finding, Severity
+from orderhub.mapping.given import NOTHING_GIVEN, Given, read_given
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.sessions import open_session
 
 _FINDINGS = ".findings.json"
+_AGREEMENT = "agreement.yaml"
+_SOURCE = ".source.json"
 
 
 class ExampleResult(msgspec.Struct, frozen=True):
@@ -41,11 +45,22 @@ def run_examples(mapping: CompiledMapping, registry: MappingRegistry, folder: Pa
 
 def _inputs(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".json")
+        for path in sorted(folder.iterdir()):
+            expected = path.suffix == ".json" and not path.name.endswith(_SOURCE)
+            agreement = path.name == _AGREEMENT or path.name.endswith(f".{_AGREEMENT}")
+            if path.is_file() and not expected and not agreement:
+                yield path
+
+
+def _given(folder: Path, case: str) -> Given:
+    for name in (f"{case}.{_AGREEMENT}", _AGREEMENT):
+        if (folder / name).is_file():
+            return read_given(folder / name)
+    return NOTHING_GIVEN
 
 
 def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, source: Path) -> ExampleResult:
-    case = source.stem
+    case = source.name.removesuffix(_SOURCE) if source.name.endswith(_SOURCE) else source.stem
     documents_file = folder / f"{case}.json"
     findings_file = folder / f"{case}{_FINDINGS}"
     if not documents_file.is_file() and not findings_file.is_file():
@@ -55,7 +70,11 @@ def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, sour
         wanted_findings = _read(findings_file)
     except ValueError as error:
         return ExampleResult(case, False, f"The expectation is no JSON: {error}")
-    documents, findings = translate_example(mapping, registry, source)
+    try:
+        given = _given(folder, case)
+    except ConfigError as error:
+        return ExampleResult(case, False, str(error))
+    documents, findings = translate_example(mapping, registry, source, given)
     differences: list[str] = []
     if wanted_documents is not None:
         wanted = wanted_documents if isinstance(wanted_documents, list) else [wanted_documents]
@@ -71,7 +90,7 @@ def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, sour
 
 
 def translate_example(
-    mapping: CompiledMapping, registry: MappingRegistry, source: Path
+    mapping: CompiledMapping, registry: MappingRegistry, source: Path, given: Given = NOTHING_GIVEN
 ) -> tuple[list[Any], list[Finding]]:
     """The canonical documents of a file as plain JSON values (``None`` where there is none), and the errors and
     warnings: those of each message, then those of the file."""
@@ -83,7 +102,7 @@ def translate_example(
         return documents, [error.as_finding()]
     for tree in session:
         findings.extend(tree.findings)
-        translated = mapping.run(tree)
+        translated = mapping.run(tree, given)
         if tree.usable:
             findings.extend(translated.findings)
         made = translated.document if tree.usable else None

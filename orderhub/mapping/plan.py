@@ -74,7 +74,7 @@ class Run:
 class Slot:
     """One target value: where it goes and where it comes from."""
 
-    __slots__ = ("depth", "expression", "field", "name", "sources", "template")
+    __slots__ = ("agreement", "depth", "expression", "field", "name", "sources", "template")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Slot:
         field: TargetField,
         sources: tuple[ResolvedPath, ...],
         expression: str,
+        agreement: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         #: the path in the document, with ``{}`` for list positions
@@ -92,6 +93,8 @@ class Slot:
         self.field = field
         self.sources = sources
         self.expression = expression
+        #: the values of the agreement that it can be made of
+        self.agreement = agreement
 
     def path(self, indexes: Sequence[int]) -> str:
         return self.template.format(*indexes[: self.depth])
@@ -194,7 +197,9 @@ class PartPlan:
                 segment=text.strip("/").partition("[")[0] if text is not None else None,
                 path=text,
             )
-        run.add("VALUE_MISSING", f"{what} Ask the sender to add it.", place, field=self.path(run.indexes))
+        named = [name for slot in self.plan.slots.values() for name in slot.agreement]
+        todo = _agree(named) if named and self.group is None else "Ask the sender to add it."
+        run.add("VALUE_MISSING", f"{what} {todo}", place, field=self.path(run.indexes))
 
 
 #: (field, node -> text): text that goes into the document as it is.
@@ -321,10 +326,14 @@ class StructPlan:
             if slot is None:
                 continue
             path = slot.path(run.indexes)
+            todo = (
+                _agree(slot.agreement)
+                if slot.agreement
+                else "Ask the sender to add it, or give the mapping a fallback ('?')."
+            )
             run.add(
                 "VALUE_MISSING",
-                f"{path} is mandatory, and {slot.expression} gives nothing. Ask the sender to add it, or give the "
-                "mapping a fallback ('?').",
+                f"{path} is mandatory, and {slot.expression} gives nothing. {todo}",
                 place_of(slot.sources, node, run),
                 field=path,
             )
@@ -386,6 +395,13 @@ class StructPlan:
             field=path,
             rule=slot.expression,
         )
+
+
+def _agree(names: Sequence[str]) -> str:
+    return (
+        f"Add {' or '.join(names)} to the defaults of the partner's agreement (on the command line, name the partner "
+        "with --partner)."
+    )
 
 
 def _remembered(memo: dict[Any, Any], get: Callable[[Node], Any], node: Node) -> Any:

@@ -12,11 +12,14 @@ from orderhub.findings import Finding, Place, Severity
 from orderhub.formats.base import MessageTree
 from orderhub.formats.dialect import Node, SourceDeclaration, Unread
 from orderhub.mapping.checks import CheckRun, CompiledCheck
+from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal, shown
 from orderhub.mapping.language import MappingFile
 from orderhub.mapping.plan import FAILED, PartPlan, Run, StructPlan, place_of, values_of
 
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([0-9]{1,9})\])?\Z")
+#: Agreements whose values are kept compiled into one mapping.
+AGREEMENTS = 200
 _LEVELS = {"warn": Severity.WARNING, "error": Severity.ERROR}
 
 
@@ -54,7 +57,17 @@ class CompiledMapping:
     """A mapping that was checked and is ready to run. Safe to share between threads: its memos only ever gain equal
     entries."""
 
-    __slots__ = ("_checks", "_plan", "_unread", "content_hash", "file", "tables")
+    __slots__ = (
+        "_checks",
+        "_given",
+        "_plan",
+        "_unread",
+        "_with_given",
+        "agreement",
+        "content_hash",
+        "file",
+        "tables",
+    )
 
     def __init__(
         self,
@@ -65,10 +78,16 @@ class CompiledMapping:
         unread: Callable[[Node], list[Unread]] | None,
         content_hash: str,
         tables: tuple[str, ...],
+        agreement: tuple[str, ...],
+        with_given: Callable[[Given], CompiledMapping],
     ) -> None:
         self.file = file
         self.content_hash = content_hash
         self.tables = tables
+        #: what it takes from the agreement (``currency``)
+        self.agreement = agreement
+        self._with_given = with_given
+        self._given: dict[tuple[Any, ...], CompiledMapping] = {}
         self._plan = plan
         self._checks = checks
         self._unread = unread
@@ -90,8 +109,28 @@ class CompiledMapping:
         """The name of the document that it makes."""
         return self.file.target
 
-    def run(self, tree: MessageTree) -> Translated:
-        """Translate one message. Never raises for what the source holds."""
+    def given(self, given: Given) -> CompiledMapping:
+        """The mapping with these values of an agreement in it; itself when it asks for none of them. Kept, so asking
+        again costs nothing."""
+        key = tuple([given.get(name) for name in self.agreement])
+        if not any(value is not None for value in key):
+            return self
+        found = self._given.get(key)
+        if found is None:
+            if len(self._given) >= AGREEMENTS:
+                self._given.clear()
+            found = self._given[key] = self._with_given(given)
+        return found
+
+    def run(self, tree: MessageTree, given: Given = NOTHING_GIVEN) -> Translated:
+        """Translate one message. Never raises for what the source holds.
+
+        :param given: what ``agreement(…)`` stands for (:data:`orderhub.mapping.given.AGREEMENT`), by name.
+        """
+        if given and self.agreement:
+            mapping = self.given(given)
+            if mapping is not self:
+                return mapping.run(tree)
         root = tree.root
         run = Run(root, tree.interchange, tree.reference)
         document = self._plan.build(root, run)

@@ -17,6 +17,7 @@ from orderhub.errors import HubError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import MessageTree
 from orderhub.formats.detect import HEAD, DetectedFormat, detect
+from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.sessions import NoMappingFits, csv_mapping, fitting_mapping, open_session
@@ -82,16 +83,17 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def translate_file(
-    path: Path, mappings: MappingRegistry, *, mapping: str | None = None
+    path: Path, mappings: MappingRegistry, *, mapping: str | None = None, given: Given = NOTHING_GIVEN
 ) -> Iterator[DocumentResult | FileResult]:
     """The documents of a file as they are read, then one :class:`FileResult`. Never raises for what a file contains.
 
     :param mapping: a mapping's name; without it, each message's own one is looked for.
+    :param given: what ``agreement(…)`` stands for.
     :raises MappingUnknown: there is none of that name.
     :raises MappingRefused: the named one is wrong.
     """
     named = mappings.get(mapping) if mapping is not None else None
-    translation = _Translation(path, mappings, named)
+    translation = _Translation(path, mappings, named, given)
     try:
         with _open(path) as stream:
             yield from translation.documents(stream)
@@ -127,11 +129,14 @@ def _open(path: Path) -> BinaryIO:
 
 
 class _Translation:
-    def __init__(self, path: Path, mappings: MappingRegistry, named: CompiledMapping | None) -> None:
+    def __init__(
+        self, path: Path, mappings: MappingRegistry, named: CompiledMapping | None, given: Given
+    ) -> None:
         # a name that is no valid text must still be printable
         self.name = os.fsencode(path).decode("utf-8", "backslashreplace")
         self.mappings = mappings
         self.named = named
+        self.given = given
         self.findings = Findings()
         self.detected: DetectedFormat | None = None
         self.message: str | None = None
@@ -181,7 +186,7 @@ class _Translation:
         if any(finding.severity is Severity.ERROR for finding in tree.findings):
             self.failed += 1
             return None
-        translated = mapping.run(tree)
+        translated = mapping.run(tree, self.given)
         self.findings.extend(translated.findings)
         if translated.document is None or any(f.severity is Severity.ERROR for f in translated.findings):
             self.failed += 1

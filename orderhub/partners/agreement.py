@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from orderhub.config_file import Section, read_config
 from orderhub.findings import Severity
+from orderhub.mapping.given import given_from
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -27,11 +29,23 @@ class Identifier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in for something that the partner's documents leave out."""
+    """What stands in for something that the partner's documents leave out: what ``agreement(…)`` of a mapping can
+    name (:data:`orderhub.mapping.given.AGREEMENT`; a test keeps both in step)."""
 
     currency: str | None = None
+    issued_on: dt.date | None = None
+    unit: str | None = None
+    buyer_gln: str | None = None
+    buyer_code: str | None = None
+    buyer_name: str | None = None
     supplier_gln: str | None = None
     supplier_code: str | None = None
+    supplier_name: str | None = None
+    payment_terms: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The values that there are, by name."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,16 +148,7 @@ def _gln(top: Section, gln: str) -> str:
 def _defaults(section: Section | None) -> Defaults:
     if section is None:
         return Defaults()
-    currency = section.optional_text("currency")
-    if currency is not None and not re.fullmatch(r"[A-Z]{3}", currency):
-        section.fail("currency", f"{currency!r} is no currency.", "Write its ISO 4217 code, such as EUR.")
-    found = Defaults(
-        currency=currency,
-        supplier_gln=section.optional_text("supplier_gln"),
-        supplier_code=section.optional_text("supplier_code"),
-    )
-    section.done()
-    return found
+    return Defaults(**given_from(section))
 
 
 def _severities(section: Section | None) -> dict[str, Severity]:

@@ -136,6 +136,7 @@ class _Translation:
         self.document_findings = 0
         self.good = self.bad = self.unmapped = self.inserted = 0
         self.refused_envelopes = 0
+        self.discarded = 0
         self.envelopes = 0
         self.agreement_name: str | None = None
         self.stamps: dict[str, MappingStamp] = {}
@@ -218,6 +219,9 @@ class _Translation:
         wanted = self.claim.ordinals
         if wanted is not None and tree.number not in wanted:
             return
+        if tree.number in self.claim.discarded and wanted is None:
+            self.discarded += 1
+            return
         if envelope.good + envelope.bad >= envelope.agreement.limits.documents:
             raise Refusal(
                 "LIMIT_DOCUMENTS",
@@ -263,7 +267,7 @@ class _Translation:
         usable = findings.ok
         document = None
         try:
-            translated = mapping.run(tree)
+            translated = mapping.run(tree, agreement.defaults.given())
         except Exception as error:
             # one message that breaks the translation must not hold up the others; the log has the traceback
             log.exception(
@@ -348,6 +352,8 @@ class _Translation:
             return InterchangeState.TRANSLATED if whole else InterchangeState.PARTIAL
         if self.unmapped and not (self.bad or self.refused_envelopes) and not read.refused:
             return InterchangeState.READ
+        if self.discarded and not (self.bad or self.refused_envelopes) and not read.refused:
+            return InterchangeState.TRANSLATED  # nothing is left of it that anybody wants
         return InterchangeState.REFUSED
 
 

@@ -104,3 +104,10 @@ def test_the_agreements_of_the_project_are_usable() -> None:
     registry = PartnerRegistry(Path(__file__).parents[3] / "partners")
     assert registry.problems() == []
     assert {agreement.name for agreement in registry.agreements()} >= {"acme_retail", "citrus_market"}
+
+
+def test_an_unknown_default_is_refused_with_what_was_meant(tmp_path: Path) -> None:
+    text = GOOD.replace("supplier_code: S1001", "suplier_code: S1001")
+    with pytest.raises(ConfigError, match="supplier_code") as caught:
+        parse_agreement(write(tmp_path, "acme", text))
+    assert caught.value.place is not None and caught.value.place.line == 9
