@@ -80,26 +80,31 @@ QUALIFIED_BY_COMPOSITE = {
 }  # fmt: skip
 
 #: Composites that the collected facts of a directory have without some of their components. They are taken from the
-#: neighbouring directory, in which they are the same.
-REPAIRS = {
+#: neighbouring directories in which they are the same.
+REPAIRS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "D97A": (
-        "D96A",
         (
-            "C078",
-            "C082",
-            "C206",
-            "C222",
-            "C237",
-            "C273",
-            "C329",
-            "C503",
-            "C504",
-            "C509",
-            "C516",
-            "C829",
-            "C850",
+            "D96A",
+            (
+                "C078",
+                "C082",
+                "C206",
+                "C222",
+                "C237",
+                "C273",
+                "C329",
+                "C503",
+                "C504",
+                "C509",
+                "C516",
+                "C829",
+                "C850",
+            ),
         ),
     ),
+    "D01B": (("D10A", ("C819",)), ("D96A", ("C829",))),
+    "D10A": (("D96A", ("C829",)),),
+    "D16B": (("D96A", ("C829",)),),
 }
 
 
@@ -222,8 +227,7 @@ def main() -> None:
     for source in sorted(args.folder.glob("D[0-9][0-9][AB].json")):
         directory = f"{source.stem[0]}.{source.stem[1:]}"
         facts = json.loads(source.read_text("utf-8"))
-        if source.stem in REPAIRS:
-            neighbour, composites = REPAIRS[source.stem]
+        for neighbour, composites in REPAIRS.get(source.stem, ()):
             repair(facts, json.loads((args.folder / f"{neighbour}.json").read_text("utf-8")), composites)
         write(args.out / f"{directory}.json", table(facts, directory))
     service = json.loads((args.folder / "service.json").read_text("utf-8"))
