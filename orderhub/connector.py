@@ -79,7 +79,7 @@ class Ports(Protocol):
 
     def resource(self, kind: str) -> Any:
         """A resource of the hub by kind, for built-in connectors: ``warehouse`` is its SQLAlchemy engine, ``data``
-        its data folder. Raises ``ConnectorRefused`` for an unknown kind."""
+        its data folder, ``outbox`` the folder for what goes to partners. Raises ``ConnectorRefused`` for an unknown kind."""
 
 
 class Interchange(msgspec.Struct, kw_only=True):
@@ -192,6 +192,17 @@ class Connector(Generic[SettingsT]):
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
         """Bring every item into the target once in effect."""
+        raise NotImplementedError
+
+    def reply(self, name: str, data: bytes, key: str) -> Outcome:
+        """Bring an answer to the partner's side, whole or not at all.
+
+        ``name`` is the hub's own name for it (letters, digits, ``_``, ``-`` and one ending), never a partner's text;
+        ``key`` is the idempotency key, the same on every attempt, and no two keys have one name. The same key again is
+        the same answer (``unchanged``), not a second one, as far as the other side can still tell: an answer that the
+        partner has taken away is not asked for again, because the hub remembers what it sent. ``rejected`` says that the
+        other side refused it; raises ``ConnectorUnavailable`` when it could not be reached.
+        """
         raise NotImplementedError
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:

@@ -76,10 +76,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcknowledgeStep(msgspec.Struct, frozen=True, kw_only=True):
-    """Which answers the sender gets: the format's technical one, and the business one. None: no answer."""
+    """Which answers the sender gets: the format's technical one, and the business one. None: no answer unless the
+    partner's agreement asks for one; ``none``: no answer whatever it says. ``connector`` None: the one that pulls;
+    ``{partner}`` in a text of ``settings`` is the agreement's name."""
 
     technical: str | None = None
     business: str | None = None
+    connector: str | None = None
+    settings: dict[str, Any] = {}
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,11 +197,16 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcknowledgeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How many technical outcomes were recorded."""
+    """How many technical outcomes were recorded; how many answers were made for them, how many were sent (resent ones
+    and those of earlier runs too), and how many wait to be sent. ``problems`` says what hindered which."""
 
     accepted: int = 0
     partial: int = 0
     rejected: int = 0
+    answers: int = 0
+    sent: int = 0
+    unsent: int = 0
+    problems: list[str] = []
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,8 @@ class Reachable(Protocol):
     @property
     def inbox_folder(self) -> Path: ...
     @property
+    def outbox_folder(self) -> Path | None: ...
+    @property
     def erp_url(self) -> str: ...
     @property
     def erp_database(self) -> str: ...
@@ -86,7 +88,11 @@ def open_context(
                 extra={"database": endpoints.erp_database},
             )
         },
-        resources={"warehouse": lambda: WarehousePort(engine), "data": lambda: endpoints.inbox_folder},
+        resources={
+            "warehouse": lambda: WarehousePort(engine),
+            "data": lambda: endpoints.inbox_folder,
+            "outbox": lambda: endpoints.outbox_folder or endpoints.inbox_folder.parent / "outbox",
+        },
         connections=connections,
     )
     registry = ConnectorRegistry(settings.path("connectors_folder"))

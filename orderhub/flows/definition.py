@@ -29,7 +29,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 DEFAULT_BATCH = 500
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-#L?]+\Z")
 _CRON_ALIASES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
-TECHNICAL_ANSWERS = ("contrl", "997", "999", "mdn")
+TECHNICAL_ANSWERS = ("contrl", "997", "999", "mdn", "none")
 BUSINESS_ANSWERS = ("ordrsp", "855")
 
 
@@ -160,12 +160,21 @@ def _acknowledge(section: Section | None) -> AcknowledgeStep:
         return AcknowledgeStep()
     technical = section.choice("technical", TECHNICAL_ANSWERS) if "technical" in section else None
     business = section.choice("business", BUSINESS_ANSWERS) if "business" in section else None
+    step = AcknowledgeStep(
+        technical=technical,
+        business=business,
+        connector=section.optional_text("connector"),
+        settings=section.plain("settings"),
+    )
     section.done()
-    return AcknowledgeStep(technical=technical, business=business)
+    return step
 
 
 def _places(top: Section, translate: Section | None, validate: Section | None) -> dict[str, Place]:
     places = {"flow": top.place("flow"), "partner": top.place("partner"), "pull": top.place("pull")}
+    acknowledge = top.section("acknowledge")
+    if acknowledge is not None:
+        places["acknowledge"] = acknowledge.place()
     if translate is not None:
         places["translate.mapping"] = translate.place("mapping")
         places["translate.version"] = translate.place("version")

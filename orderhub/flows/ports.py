@@ -13,7 +13,8 @@ from orderhub.formats.detect import HEAD, detect
 class HubPorts:
     """Credentials and resources by name; a resource is built when first asked for.
 
-    ``data`` is the folder that relative paths of connector settings start from (the inbox folder of the settings);
+    ``data`` is the folder that relative paths of connector settings start from (the inbox folder of the settings),
+    ``outbox`` the one that relative paths of answers start from;
     ``warehouse`` is the warehouse's engine. ``connections`` is asked before ``credentials``; its None means unknown there.
     """
 

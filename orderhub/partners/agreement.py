@@ -55,6 +55,29 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     documents: int = DEFAULT_MAX_DOCUMENTS
 
 
+#: Technical answers by name; ``none`` says that this partner gets none, whatever a flow says.
+TECHNICAL_ANSWERS = ("contrl", "997", "999", "mdn", "none")
+#: What a technical answer speaks of, see docs/decisions/technical-answers.md.
+COVERS = ("syntax", "acceptance", "receipt")
+
+
+class OwnIdentifier(msgspec.Struct, frozen=True, kw_only=True):
+    """How the hub names itself towards the partner."""
+
+    id: str
+    qualifier: str | None = None
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
+    """How the partner is answered, where it was agreed. ``own`` None: as whom the partner addressed; ``covers`` None:
+    syntax; ``connector`` and ``settings`` say where the answers go, None: as the flow says."""
+
+    own: OwnIdentifier | None = None
+    covers: Literal["syntax", "acceptance", "receipt"] | None = None
+    connector: str | None = None
+    settings: dict[str, Any] = {}
+
+
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     """Who the partner is and what was agreed.
 
@@ -76,6 +99,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     technical_answer: str | None = None
     business_answer: str | None = None
+    answering: Answering = Answering()
     file: str = ""
 
     def matches(self, format_name: str, sender: str | None, qualifier: str | None) -> bool:
@@ -104,8 +128,9 @@ def parse_agreement(path: Path) -> Agreement:
             "partner", f"The partner is named {name!r} but the file {path.name!r}.", "Let both be the same."
         )
     answers = top.section("answers")
-    technical = answers.optional_text("technical") if answers else None
+    technical = answers.choice("technical", TECHNICAL_ANSWERS) if answers and "technical" in answers else None
     business = answers.optional_text("business") if answers else None
+    answering = _answering(answers) if answers else Answering()
     if answers:
         answers.done()
     environment = top.choice("environment", ("production", "test"), "production")
@@ -123,6 +148,7 @@ def parse_agreement(path: Path) -> Agreement:
         limits=_limits(top.section("limits")),
         technical_answer=technical,
         business_answer=business,
+        answering=answering,
         file=path.name,
     )
     top.done()
@@ -137,6 +163,23 @@ def _identifier(section: Section) -> Identifier:
     )
     section.done()
     return found
+
+
+def _answering(section: Section) -> Answering:
+    own = section.section("as")
+    named = OwnIdentifier(id=own.text("id"), qualifier=own.optional_text("qualifier")) if own else None
+    if own:
+        own.done()
+    covers: Literal["syntax", "acceptance", "receipt"] | None = None
+    if "covers" in section:
+        chosen = section.choice("covers", COVERS)
+        covers = "acceptance" if chosen == "acceptance" else "receipt" if chosen == "receipt" else "syntax"
+    return Answering(
+        own=named,
+        covers=covers,
+        connector=section.optional_text("connector"),
+        settings=section.plain("settings"),
+    )
 
 
 def _gln(top: Section, gln: str) -> str:

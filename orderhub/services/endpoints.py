@@ -46,6 +46,7 @@ class Endpoints:
     airflow_url: str
     airflow_user: str
     airflow_password: str
+    outbox_folder: Path | None = None
 
     def __repr__(self) -> str:
         return f"Endpoints(erp_url={self.erp_url!r}, airflow_url={self.airflow_url!r}, …)"
@@ -108,6 +109,7 @@ def build(
         airflow_url=settings.airflow_url or f"http://{browsable}:{ports.airflow}",
         airflow_user=settings.airflow_user,
         airflow_password=url("airflow_password", held.airflow_password),
+        outbox_folder=settings.path("outbox_folder") if settings.outbox_folder else chosen.path / "outbox",
     )
 
 

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
         description="Root of the watched folders; relative folder paths in flows start here. "
         "Unset: `inbox` in the data folder.",
     )
+    outbox_folder: Path | None = Field(
+        None,
+        description="Root of the folders that answers to partners are written to; relative paths of `acknowledge` start "
+        "here. Unset: `outbox` in the data folder.",
+    )
 
     language: Literal["en", "zh-CN"] = Field(
         "en", description="Language of pages, where the reader sets none."
