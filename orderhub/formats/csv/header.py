@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from orderhub.findings import Finding, Place, Severity
-from orderhub.formats.csv.layout import CsvLayout
+from orderhub.formats.csv.layout import FileLayout
 from orderhub.formats.csv.lines import HEAD, encoding_of
 
 _CANDIDATES = (";", ",", "\t", "|")
@@ -70,7 +70,18 @@ class Header(msgspec.Struct, frozen=True):
     width: int
 
 
-def match_header(cells: list[str], layout: CsvLayout, place: Place) -> tuple[Header | None, list[Finding]]:
+def declared_header(layout: FileLayout) -> Header:
+    """The header of a file that has none: the declared columns, all of them and in their order."""
+    columns = layout.all_columns
+    return Header(
+        columns,
+        tuple(range(len(columns))),
+        {name: index + 1 for index, name in enumerate(columns)},
+        len(columns),
+    )
+
+
+def match_header(cells: list[str], layout: FileLayout, place: Place) -> tuple[Header | None, list[Finding]]:
     """Compare a header row with the layout. ``None`` when a declared column is missing or ambiguous."""
     findings: list[Finding] = []
     names = [cell.strip() for cell in cells]

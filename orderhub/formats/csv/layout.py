@@ -4,8 +4,10 @@
 ``key``              the columns whose values make one message (a list or one name); mandatory
 ``columns``          the columns that the header must have; mandatory
 ``optional_columns`` columns that may be there
-``delimiter``        ``;`` ``,`` ``tab`` ``|``; absent: found out from the header
-``quote``            the quote character, ``"`` when absent
+``header``           ``false``: the file has no header row; all its columns are declared, in their order
+``delimiter``        ``;`` ``,`` ``tab`` ``|``, or several characters (``+|``); absent: found out from the header
+``line_end``         what ends a record before the line end (``&|``); none when absent
+``quote``            the quote character, ``"`` when absent; a delimiter of several characters knows no quotes
 ``encoding``         ``utf-8`` when absent (a byte order mark always wins): utf-8, utf-16, cp1252, latin-1 and others
 ``decimal``          the decimal mark of numbers, ``.`` when absent
 ``grouping``         the character between groups of digits; none when absent
@@ -28,36 +30,41 @@ from orderhub.formats.dialect import DeclarationError, NumberFormat, SourceDecla
 MESSAGE = "rows"
 
 DELIMITERS = {";": ";", ",": ",", "|": "|", "tab": "\t", "\t": "\t"}
-_OPTIONS = (
-    "key",
-    "columns",
-    "optional_columns",
-    "delimiter",
-    "quote",
-    "encoding",
-    "decimal",
-    "grouping",
-    "rows",
-)
+#: How one file is written, whether it is a source by itself or one of several.
+FILE_OPTIONS = ("columns", "optional_columns", "header", "delimiter", "line_end", "quote", "encoding")
+_OPTIONS = ("key", *FILE_OPTIONS, "decimal", "grouping", "rows")
 #: Encodings that a byte can be decoded from without a table of our own and that keep ``\n`` and ``\r`` where they are.
 _MAX_COLUMNS = 1_000
+_MAX_MARK = 8
 
 
-class CsvLayout(msgspec.Struct, frozen=True, kw_only=True):
-    """A declared layout; ``delimiter`` ``None`` means: find out."""
+class FileLayout(msgspec.Struct, frozen=True, kw_only=True):
+    """How one file is written; ``delimiter`` ``None`` means: find out."""
 
-    key: tuple[str, ...]
     columns: tuple[str, ...]
     optional_columns: tuple[str, ...] = ()
+    header: bool = True
     delimiter: str | None = None
+    line_end: str | None = None
     quote: str = '"'
     encoding: str | None = None
-    numbers: NumberFormat = NumberFormat()
-    adjacent: bool = True
 
     @property
     def all_columns(self) -> tuple[str, ...]:
         return self.columns + self.optional_columns
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows are split by marks alone, without quoting."""
+        return self.line_end is not None or len(self.delimiter or "") > 1
+
+
+class CsvLayout(FileLayout, frozen=True, kw_only=True):
+    """A declared layout of a source that is one file."""
+
+    key: tuple[str, ...]
+    numbers: NumberFormat = NumberFormat()
+    adjacent: bool = True
 
     @classmethod
     def from_declaration(cls, source: SourceDeclaration) -> CsvLayout:
@@ -79,36 +86,69 @@ class CsvLayout(msgspec.Struct, frozen=True, kw_only=True):
                     todo=f"The entries are {', '.join(_OPTIONS)}.",
                     suggestions=difflib.get_close_matches(name, _OPTIONS),
                 )
-        columns = _names(options, "columns", needed=True)
-        optional = _names(options, "optional_columns", needed=False)
-        key = _names(options, "key", needed=True)
-        known = columns + optional
-        for position, name in enumerate(known):
-            if name in known[:position]:
-                raise DeclarationError(
-                    f"The column {name!r} is declared twice.", key="columns", todo="Remove one."
-                )
+        written = file_options(options)
+        key = names(options, "key", needed=True)
         for name in key:
-            if name not in columns:
+            if name not in written["columns"]:
                 raise DeclarationError(
                     f"The key column {name!r} is not among the columns.",
                     key="key",
                     todo="Add it to columns, or correct the name.",
-                    suggestions=difflib.get_close_matches(name, columns),
+                    suggestions=difflib.get_close_matches(name, written["columns"]),
                 )
         return cls(
             key=key,
-            columns=columns,
-            optional_columns=optional,
-            delimiter=_delimiter(options),
-            quote=_character(options, "quote") or '"',
-            encoding=_encoding(options),
-            numbers=_numbers(options),
+            **written,
+            numbers=numbers_of(options),
             adjacent=_choice(options, "rows", ("adjacent", "any")) != "any",
         )
 
 
-def _names(options: Mapping[str, Any], key: str, *, needed: bool) -> tuple[str, ...]:
+def file_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a :class:`FileLayout` from a declaration; :class:`DeclarationError` naming the wrong entry."""
+    columns = names(options, "columns", needed=True)
+    optional = names(options, "optional_columns", needed=False)
+    known = columns + optional
+    for position, name in enumerate(known):
+        if name in known[:position]:
+            raise DeclarationError(
+                f"The column {name!r} is declared twice.", key="columns", todo="Remove one."
+            )
+    header = options.get("header")
+    if header not in (None, True, False):
+        raise DeclarationError(
+            "header says whether there is a header row.", key="header", todo="Write true or false."
+        )
+    delimiter = _delimiter(options)
+    line_end = _mark(options, "line_end")
+    if header is False and delimiter is None:
+        raise DeclarationError(
+            "A file without a header does not show its delimiter.", key="delimiter", todo="Declare it."
+        )
+    if header is False and optional:
+        raise DeclarationError(
+            "A file without a header has all its columns, in their order.",
+            key="optional_columns",
+            todo="Move them to columns.",
+        )
+    if line_end is not None and delimiter is None:
+        raise DeclarationError(
+            "Where records end with a mark, the delimiter is declared too.",
+            key="delimiter",
+            todo="Declare it.",
+        )
+    return {
+        "columns": columns,
+        "optional_columns": optional,
+        "header": header is not False,
+        "delimiter": delimiter,
+        "line_end": line_end,
+        "quote": _character(options, "quote") or '"',
+        "encoding": _encoding(options),
+    }
+
+
+def names(options: Mapping[str, Any], key: str, *, needed: bool) -> tuple[str, ...]:
     value = options.get(key)
     if value is None:
         if needed:
@@ -154,11 +194,30 @@ def _delimiter(options: Mapping[str, Any]) -> str | None:
     value = _text(options, "delimiter")
     if value is None:
         return None
-    if value not in DELIMITERS:
+    if value in DELIMITERS:
+        return DELIMITERS[value]
+    if len(value) > 1:
+        return _mark(options, "delimiter")
+    raise DeclarationError(
+        f"The delimiter cannot be {value!r}.",
+        key="delimiter",
+        todo='Write ";", ",", "|", tab, or several characters.',
+    )
+
+
+def _mark(options: Mapping[str, Any], key: str) -> str | None:
+    """A few characters that stand in no value."""
+    value = _text(options, key)
+    if value is None:
+        return None
+    usable = len(value) <= _MAX_MARK and not any(char.isalnum() or char.isspace() for char in value)
+    if not usable or not value.isprintable():
         raise DeclarationError(
-            f"The delimiter cannot be {value!r}.", key="delimiter", todo='Write ";", ",", "|" or tab.'
+            f"{key} cannot be {value!r}.",
+            key=key,
+            todo=f"Write at most {_MAX_MARK} signs that stand in no value, such as '+|' or '&|'.",
         )
-    return DELIMITERS[value]
+    return value
 
 
 def _encoding(options: Mapping[str, Any]) -> str | None:
@@ -179,7 +238,7 @@ def _encoding(options: Mapping[str, Any]) -> str | None:
     return info.name
 
 
-def _numbers(options: Mapping[str, Any]) -> NumberFormat:
+def numbers_of(options: Mapping[str, Any]) -> NumberFormat:
     decimal = _character(options, "decimal") or "."
     grouping = _character(options, "grouping") or ""
     if decimal not in ".,":
