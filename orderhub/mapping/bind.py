@@ -24,9 +24,11 @@ from orderhub.mapping.bound import (
 from orderhub.mapping.conditions import BindError, ConditionBinder
 from orderhub.mapping.expressions import (
     Call,
+    Choice,
     Compare,
     Expression,
     Fallback,
+    Member,
     Number,
     Path,
     Pipe,
@@ -129,6 +131,10 @@ class Binder(ConditionBinder):
             return self.call(expression, scalar)
         if isinstance(expression, Compare):
             return self.compare(expression, scalar)
+        if isinstance(expression, Member):
+            return self.member(expression, scalar)
+        if isinstance(expression, Choice):
+            return self.choice(expression, scalar)
         return self.logic(expression, scalar)
 
     def path(self, expression: Path, scalar: Scalar) -> Bound:
@@ -245,6 +251,8 @@ class Binder(ConditionBinder):
             return self.interchange(expression, scalar)
         if expression.name == "agreement":
             return self.agreement(expression, scalar)
+        if expression.name in ("present", "absent"):
+            return self.presence(expression, scalar)
         if expression.name == "list":
             return self.list_of(expression, scalar)
         if expression.name == "count":
@@ -257,7 +265,7 @@ class Binder(ConditionBinder):
                 scalar,
                 expression.offset,
             )
-        known = ["agreement", "interchange", "list", "count", "sum"]
+        known = ["agreement", "interchange", "present", "absent", "list", "count", "sum"]
         raise self.wrong(
             "MAPPING_FUNCTION",
             f"There is no value {expression.name}(…).",

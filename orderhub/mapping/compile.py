@@ -25,13 +25,14 @@ from orderhub.formats.dialect import (
 from orderhub.mapping.bind import Binder, Uses
 from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
+from orderhub.mapping.conditions import BindError
 from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
 from orderhub.mapping.given import NOTHING_GIVEN, Given, names_in
 from orderhub.mapping.kinds import Kind, Refusal
 from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
 from orderhub.mapping.lookups import Lookups, MemoryLookups, table_hash
 from orderhub.mapping.numbers import decimal_reader
-from orderhub.mapping.plan import PartPlan, Slot, StructPlan
+from orderhub.mapping.plan import Condition, PartPlan, Slot, StructPlan
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.targets import TargetField, TargetStruct, refuse, target_document
@@ -376,10 +377,21 @@ class _Compiler:
                     where.mark,
                 )
             inner = binder.within(group.scope)
+        when = self.condition(binder, written.when, "when")
+        where_true = self.condition(inner, written.where, "where")
         deeper = depth + 1 if field.many else depth
         below = f"{template}[{{}}]." if field.many else f"{template}."
         struct = self.struct(field.struct, written.fields, inner, below, deeper, written.key.mark)
-        plan.parts.append(PartPlan(field.name, template, depth, field, group, struct))
+        plan.parts.append(PartPlan(field.name, template, depth, field, group, struct, when, where_true))
+
+    def condition(self, binder: Binder, written: Leaf | None, word: str) -> Condition | None:
+        if written is None:
+            return None
+        try:
+            bound = binder.condition(written.expression, written.scalar, word)
+        except BindError:
+            return None  # noted
+        return Condition(written.scalar.text, bound.evaluate(), bound.sources)
 
     def enter(self, binder: Binder, where: Scalar) -> ResolvedGroup | None:
         try:
@@ -420,7 +432,7 @@ def _inline(
     inlined: list[str] = []
     for part in plan.parts:
         inner = part.plan
-        if part.group is None and not part.many and not inner.slow and all(_plain(p) for p in inner.parts):
+        if _plain(part):
             _inline(inner, own, steps, structs, part.name)
             inlined.append(part.name)
     return inlined
@@ -430,7 +442,11 @@ def _plain(part: PartPlan) -> bool:
     """Whether the part can be built from its parent's node alone, all the way down."""
     plan = part.plan
     return (
-        part.group is None and not part.many and not plan.slow and all(_plain(inner) for inner in plan.parts)
+        part.group is None
+        and part.when is None
+        and not part.many
+        and not plan.slow
+        and all(_plain(inner) for inner in plan.parts)
     )
 
 

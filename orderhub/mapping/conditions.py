@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from orderhub.formats.dialect import NumberFormat
-from orderhub.mapping.bound import Bound
-from orderhub.mapping.expressions import Compare, Expression, Logic, Number
+from orderhub.mapping.bound import Bound, common
+from orderhub.mapping.expressions import Call, Choice, Compare, Expression, Logic, Member, Number
 from orderhub.mapping.kinds import NUMERIC, TEXTUAL, Kind
 from orderhub.mapping.numbers import decimal_reader
 from orderhub.mapping.problems import Problems
@@ -163,3 +163,90 @@ class ConditionBinder:
             return None if absent else not deciding
 
         return Bound(Kind.BOOLEAN, False, optional, full, None, None, True, sources)
+
+    def member(self, expression: Member, scalar: Scalar) -> Bound:
+        """One comparison for each option: the same rules for types, and for what is absent."""
+        item, offset = expression.item, expression.offset
+        compared = tuple(Compare("==", item, option, option.offset) for option in expression.options)
+        found = self.logic(Logic("or", compared, offset), scalar)
+        if not expression.negated:
+            return found
+        inner = found.evaluate()
+
+        def negate(node: Any, run: Any) -> Any:
+            value = inner(node, run)
+            return None if value is None else not value
+
+        return Bound(Kind.BOOLEAN, False, found.optional, negate, None, None, True, found.sources)
+
+    def presence(self, expression: Call, scalar: Scalar) -> Bound:
+        """``present(path)`` and ``absent(path)``: always true or false."""
+        if len(expression.arguments) != 1:
+            raise self.wrong(
+                "MAPPING_FUNCTION",
+                f"{expression.name} needs one value.",
+                f"Write {expression.name}(path).",
+                scalar,
+                expression.offset,
+            )
+        part = self.bound(expression.arguments[0], scalar)
+        evaluate, wanted = part.evaluate(), expression.name == "present"
+
+        def full(node: Any, run: Any) -> bool:
+            return (evaluate(node, run) is not None) is wanted
+
+        return Bound(Kind.BOOLEAN, False, False, full, None, None, True, part.sources)
+
+    def condition(self, expression: Expression, scalar: Scalar, after: str) -> Bound:
+        """What stands after ``when`` or ``where``: true or false."""
+        bound = self.bound(expression, scalar)
+        if bound.kind is not Kind.BOOLEAN or bound.many:
+            raise self.wrong(
+                "MAPPING_TYPE",
+                f"After '{after}' stands a condition, and here is {'a list of ' if bound.many else ''}"
+                f"{bound.kind.value}.",
+                "Compare it (==), or write present(path).",
+                scalar,
+                expression.offset,
+            )
+        return bound
+
+    def choice(self, expression: Choice, scalar: Scalar) -> Bound:
+        """A condition that is absent is not true: the other side is taken."""
+        written = (
+            [expression.value] if expression.otherwise is None else [expression.value, expression.otherwise]
+        )
+        failed: BindError | None = None
+        try:
+            condition = self.condition(expression.condition, scalar, "when")
+        except BindError as error:
+            failed = error
+        sides = self.all(tuple(written), scalar)
+        if failed is not None:
+            raise failed
+        kind, many = sides[0].kind, sides[0].many
+        for side in sides[1:]:
+            joined = common(kind, side.kind)
+            if joined is None or side.many is not many:
+                raise self.wrong(
+                    "MAPPING_TYPE" if joined is None else "MAPPING_LIST",
+                    f"Before 'when' stands {'a list of ' if many else ''}{kind.value}, after 'otherwise' "
+                    f"{'a list of ' if side.many else ''}{side.kind.value}.",
+                    "Convert one of them."
+                    if joined is None
+                    else "Choose one value with first, last or join.",
+                    scalar,
+                    written[1].offset,
+                )
+            kind = joined
+        decide, value = condition.evaluate(), sides[0].evaluate()
+        other = sides[1].evaluate() if len(sides) > 1 else None
+
+        def full(node: Any, run: Any) -> Any:
+            if decide(node, run) is True:
+                return value(node, run)
+            return None if other is None else other(node, run)
+
+        sources = tuple(source for side in (*sides, condition) for source in side.sources)
+        optional = other is None or any(side.optional for side in sides)
+        return Bound(kind, many, optional, full, None, None, not many, sources)

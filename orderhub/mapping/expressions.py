@@ -2,10 +2,12 @@
 
 ::
 
-    expression = and { "or" and }
+    expression = or [ "when" or [ "otherwise" expression ] ]
+    or         = and { "or" and }
     and        = not { "and" not }
     not        = "not" not | comparison
-    comparison = pipe [ ("==" | "!=" | "<" | "<=" | ">" | ">=") pipe ]
+    comparison = pipe [ ("==" | "!=" | "<" | "<=" | ">" | ">=") pipe
+                      | [ "not" ] "in" "(" expression { "," expression } ")" ]
     pipe       = fallback { "|" call }
     fallback   = primary { "?" primary }
     primary    = path | text | number | "true" | "false" | call | "(" expression ")"
@@ -18,25 +20,15 @@ bounded.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from orderhub.errors import MappingError
+from orderhub.mapping.tokens import COMPARISONS, WORDS, ExpressionError, Token, tokens_of
 
 MAX_LENGTH = 4_000
 MAX_DEPTH = 30
 MAX_NODES = 400
-
-
-class ExpressionError(MappingError):
-    """A text that is no expression. ``offset`` counts characters from 0."""
-
-    code: ClassVar[str] = "MAPPING_SYNTAX"
-
-    def __init__(self, what: str, *, offset: int, todo: str) -> None:
-        self.offset = offset
-        super().__init__(what, todo=todo)
 
 
 class Path(msgspec.Struct, frozen=True, tag="path"):
@@ -107,19 +99,28 @@ class Logic(msgspec.Struct, frozen=True, tag="logic"):
     offset: int
 
 
-Expression: TypeAlias = Path | Text | Number | Truth | Call | Fallback | Pipe | Compare | Logic
+class Member(msgspec.Struct, frozen=True, tag="member"):
+    """Whether a value is one of several: ``unit in ("PCE", "EA")``, ``unit not in (…)``."""
 
-
-class _Token(NamedTuple):
-    kind: str  # path, name, text, number, op, end
-    text: str
+    item: Expression
+    options: tuple[Expression, ...]
+    negated: bool
     offset: int
 
 
-_OPERATORS = ("==", "!=", "<=", ">=", "<", ">", "|", "?", "(", ")", ",")
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_WORDS = frozenset({"and", "or", "not", "true", "false"})
-_CLOSING = {"[": "]", "{": "}"}
+class Choice(msgspec.Struct, frozen=True, tag="choice"):
+    """``value when condition otherwise other``; without ``otherwise`` the value is absent when the condition is not
+    true."""
+
+    value: Expression
+    condition: Expression
+    otherwise: Expression | None
+    offset: int
+
+
+Expression: TypeAlias = (
+    Path | Text | Number | Truth | Call | Fallback | Pipe | Compare | Logic | Member | Choice
+)
 
 
 def parse_expression(text: str) -> Expression:
@@ -134,7 +135,7 @@ def parse_expression(text: str) -> Expression:
         raise ExpressionError(
             "There is no expression.", offset=0, todo="Write a path of the source, or remove it."
         )
-    return _Parser(_tokens(text)).whole()
+    return _Parser(tokens_of(text)).whole()
 
 
 def is_name(text: str) -> bool:
@@ -142,155 +143,18 @@ def is_name(text: str) -> bool:
     return text.replace("-", "_").isidentifier()
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    position = 0
-    end = len(text)
-    while position < end:
-        char = text[position]
-        if char.isspace():
-            position += 1
-            continue
-        if char in "\"'":
-            value, stop = _quoted(text, position)
-            tokens.append(_Token("text", value, position))
-            position = stop
-            continue
-        operator = next((op for op in _OPERATORS if text.startswith(op, position)), None)
-        if operator is not None:
-            tokens.append(_Token("op", operator, position))
-            position += len(operator)
-            continue
-        if char.isdecimal() or (char in "+-" and text[position + 1 : position + 2].isdecimal()):
-            stop = position + 1
-            while stop < end and (text[stop].isalnum() or text[stop] in "._"):
-                stop += 1
-            number = text[position:stop]
-            body = number.lstrip("+-")
-            whole, _, fraction = body.partition(".")
-            if (
-                not body.isascii()
-                or not whole.isdigit()
-                or (("." in body) and not fraction.isdigit())
-                or len(body) > 40
-            ):
-                raise ExpressionError(
-                    f"{number!r} is no number.",
-                    offset=position,
-                    todo="Write digits with a point, or quote a text.",
-                )
-            tokens.append(_Token("number", number, position))
-            position = stop
-            continue
-        if char.isalpha() or char in "_/.@$":
-            token = _path(text, position)
-            tokens.append(token)
-            position += len(token.text)
-            continue
-        hint = {
-            "=": "Compare with '=='.",
-            "&": "Write 'and'.",
-            "!": "Write '!=' or 'not'.",
-            "{": "A constant as a value is written without quotes around it: {const: X}.",
-        }.get(char, 'Quote texts; a column with other characters is written col("…").')
-        raise ExpressionError(f"{char!r} does not belong here.", offset=position, todo=hint)
-    tokens.append(_Token("end", "", end))
-    return tokens
-
-
-def _quoted(text: str, start: int) -> tuple[str, int]:
-    quote = text[start]
-    value: list[str] = []
-    position = start + 1
-    while position < len(text):
-        char = text[position]
-        if char == "\\" and position + 1 < len(text):
-            following = text[position + 1]
-            if following not in "\\\"'":
-                raise ExpressionError(
-                    f"The escape \\{following} does not exist.",
-                    offset=position,
-                    todo="Only \\\\, \\\" and \\' do; write other characters as they are.",
-                )
-            value.append(following)
-            position += 2
-            continue
-        if char == quote:
-            return "".join(value), position + 1
-        value.append(char)
-        position += 1
-    raise ExpressionError("The quoted text does not end.", offset=start, todo=f"Close it with {quote}.")
-
-
-def _path(text: str, start: int) -> _Token:
-    """Cut out a path (or a name): up to a space or operator outside brackets, braces and quotes."""
-    position = start
-    end = len(text)
-    while position < end:
-        char = text[position]
-        if char in _CLOSING:
-            position = _bracketed(text, position)
-            continue
-        if char == "(":
-            if text[start:position] == "col":
-                position = _column(text, start, position)
-                continue
-            break
-        if char.isspace() or char in "|?,)=<>!\"'":
-            break
-        position += 1
-    word = text[start:position]
-    name = word.isidentifier()
-    return _Token("name" if name else "path", word, start)
-
-
-def _bracketed(text: str, start: int) -> int:
-    """The position after the bracket that closes the one at ``start``."""
-    closing = _CLOSING[text[start]]
-    position = start + 1
-    while position < len(text):
-        char = text[position]
-        if char == closing:
-            return position + 1
-        if char in "\"'":
-            _, position = _quoted(text, position)
-            continue
-        if char in _CLOSING:
-            raise ExpressionError(
-                f"{char!r} within {text[start]!r} is not allowed.", offset=position, todo="Quote it."
-            )
-        position += 1
-    raise ExpressionError(
-        f"{text[start]!r} is never closed.", offset=start, todo=f"Close it with {closing!r}."
-    )
-
-
-def _column(text: str, start: int, opening: int) -> int:
-    """The position after ``col("…")``."""
-    position = opening + 1
-    while position < len(text) and text[position] == " ":
-        position += 1
-    if position < len(text) and text[position] in "\"'":
-        _, position = _quoted(text, position)
-        while position < len(text) and text[position] == " ":
-            position += 1
-        if position < len(text) and text[position] == ")":
-            return position + 1
-    raise ExpressionError("col needs one quoted name.", offset=start, todo='Write col("Order No").')
-
-
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.index = 0
         self.depth = 0
         self.nodes = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.index]
 
-    def advance(self) -> _Token:
+    def advance(self) -> Token:
         token = self.tokens[self.index]
         self.index += 1
         self.nodes += 1
@@ -316,7 +180,7 @@ class _Parser:
             hint = "Join parts with '|' (a function), '?' (a fallback) or a comparison."
             if token.kind == "op" and token.text == ")":
                 hint = "Remove it, or open a bracket before."
-            elif token.kind == "op" and token.text in _COMPARISONS:
+            elif token.kind == "op" and token.text in COMPARISONS:
                 hint = "Comparisons do not chain: join two with 'and'."
             elif token.kind == "op" and token.text == "?":
                 hint = "'?' binds tighter than '|': put what is before it in brackets."
@@ -333,11 +197,24 @@ class _Parser:
     def expression(self) -> Expression:
         self._deeper(self.token.offset)
         offset = self.token.offset
+        found = self.disjunction()
+        if self.is_word("when"):
+            self.advance()
+            condition = self.disjunction()
+            otherwise = None
+            if self.is_word("otherwise"):
+                self.advance()
+                otherwise = self.expression()
+            found = Choice(found, condition, otherwise, offset)
+        self.depth -= 1
+        return found
+
+    def disjunction(self) -> Expression:
+        offset = self.token.offset
         parts = [self.conjunction()]
         while self.is_word("or"):
             self.advance()
             parts.append(self.conjunction())
-        self.depth -= 1
         return parts[0] if len(parts) == 1 else Logic("or", tuple(parts), offset)
 
     def conjunction(self) -> Expression:
@@ -360,10 +237,24 @@ class _Parser:
     def comparison(self) -> Expression:
         offset = self.token.offset
         left = self.pipe()
-        if self.is_op(*_COMPARISONS):
+        if self.is_op(*COMPARISONS):
             operator = self.advance().text
             return Compare(operator, left, self.pipe(), offset)
-        return left
+        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+        negated = self.is_word("not") and following.kind == "name" and following.text == "in"
+        if not negated and not self.is_word("in"):
+            return left
+        if negated:
+            self.advance()
+        token = self.advance()
+        options = self.arguments() if self.is_op("(") else ()
+        if not options:
+            raise ExpressionError(
+                "After 'in' stand the values in brackets.",
+                offset=token.offset,
+                todo='Write path in ("PCE", "EA").',
+            )
+        return Member(left, options, negated, offset)
 
     def pipe(self) -> Expression:
         offset = self.token.offset
@@ -372,7 +263,7 @@ class _Parser:
         while self.is_op("|"):
             self.advance()
             token = self.token
-            if token.kind != "name" or token.text in _WORDS:
+            if token.kind != "name" or token.text in WORDS:
                 raise ExpressionError(
                     "After '|' stands the name of a function.",
                     offset=token.offset,
@@ -434,7 +325,7 @@ class _Parser:
             if token.text in ("true", "false"):
                 self.advance()
                 return Truth(token.text == "true", token.offset)
-            if token.text not in _WORDS:
+            if token.text not in WORDS:
                 self.advance()
                 if self.is_op("("):
                     return Call(token.text, self.arguments(), token.offset)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from orderhub.config_file import Section, read_config
-from orderhub.mapping.expressions import Call, Compare, Expression, Fallback, Logic, Pipe
+from orderhub.mapping.expressions import Call, Choice, Compare, Expression, Fallback, Logic, Member, Pipe
 from orderhub.mapping.expressions import Path as SourcePath
 from orderhub.mapping.kinds import Kind
 from orderhub.mapping.language import Constant, FieldMapping, Leaf
@@ -107,6 +107,13 @@ def _calls(expression: Expression) -> Iterator[Call]:
     elif isinstance(expression, Logic):
         for part in expression.parts:
             yield from _calls(part)
+    elif isinstance(expression, Member):
+        for part in (expression.item, *expression.options):
+            yield from _calls(part)
+    elif isinstance(expression, Choice):
+        for side in (expression.value, expression.condition, expression.otherwise):
+            if side is not None:
+                yield from _calls(side)
     elif isinstance(expression, Compare):
         yield from _calls(expression.left)
         yield from _calls(expression.right)

@@ -31,13 +31,16 @@ class Constant(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """``field: {at: …}`` or ``{each: …}`` or neither, with the fields within."""
+    """``field: {at: …}`` or ``{each: …}`` or neither, with the fields within. ``when`` says whether the part is made,
+    ``where`` which of the groups count."""
 
     key: Scalar
     fields: dict[str, FieldMapping]
     mark: Mark
     at: Scalar | None = None
     each: Scalar | None = None
+    when: Leaf | None = None
+    where: Leaf | None = None
 
 
 FieldMapping: TypeAlias = Leaf | Constant | Part
@@ -102,6 +105,12 @@ def _plain_fields(fields: dict[str, FieldMapping]) -> dict[str, object]:
                 "at": field.at.text if field.at else None,
                 "each": field.each.text if field.each else None,
                 "fields": _plain_fields(field.fields),
+                # not there at all where nothing is written: what a mapping without conditions says stays the same
+                **{
+                    word: _plain_expression(condition.expression)
+                    for word, condition in (("when", field.when), ("where", field.where))
+                    if condition is not None
+                },
             }
     return plain
 

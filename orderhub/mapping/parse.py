@@ -24,6 +24,8 @@ from orderhub.yaml_file import (
 )
 
 _HEAD = ("mapping", "version", "description", "source", "target", "fields", "checks", "unmapped")
+#: What a part of the document says about itself, beside its fields.
+_PART = ("at", "each", "when", "where")
 _LEVELS = ("ignore", "warn", "error")
 _SEVERITIES = ("error", "warning", "info")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -190,7 +192,7 @@ class _Parser:
     def _fields(self, block: Block, depth: int) -> dict[str, FieldMapping]:
         fields: dict[str, FieldMapping] = {}
         for key, entry in block:
-            if depth and key in ("at", "each"):
+            if depth and key in _PART:
                 continue
             field = self._field(entry.key, entry.value, depth)
             if field is not None:
@@ -213,10 +215,13 @@ class _Parser:
             return None
         if "const" in value.entries:
             return self._constant(key, value)
-        for word in ("at", "each"):
+        for word in _PART:
             inner = value.get(word)
             if inner is not None and (not isinstance(inner, Scalar) or is_null(inner)):
-                self.shape(f"'{word}' is a path.", f"Write {word}: and the group.", inner.mark)
+                what, todo = (
+                    ("a path", "the group") if word in ("at", "each") else ("a condition", "a comparison")
+                )
+                self.shape(f"'{word}' is {what}.", f"Write {word}: and {todo}.", inner.mark)
         at, each = value.get("at"), value.get("each")
         if at is not None and each is not None:
             self.shape(
@@ -224,13 +229,28 @@ class _Parser:
                 "Keep one: 'at' for one group, 'each' for a list.",
                 value.mark,
             )
+        if at is None and each is None and (where := value.get("where")) is not None:
+            self.shape(
+                "'where' chooses among groups, and here is neither 'at' nor 'each'.",
+                "Write 'when'.",
+                where.mark,
+            )
         return Part(
             key=key,
             fields=self._fields(value, depth + 1),
             mark=value.mark,
             at=at if isinstance(at, Scalar) and not is_null(at) else None,
             each=each if isinstance(each, Scalar) and not is_null(each) else None,
+            when=self._condition(value, "when"),
+            where=self._condition(value, "where"),
         )
+
+    def _condition(self, part: Block, word: str) -> Leaf | None:
+        entry = part.entries.get(word)
+        if entry is None or not isinstance(entry.value, Scalar) or is_null(entry.value):
+            return None
+        expression = self._expression(entry.value)
+        return None if expression is None else Leaf(entry.key, entry.value, expression)
 
     def _constant(self, key: Scalar, value: Block) -> Constant | None:
         inner = value.entries["const"].value

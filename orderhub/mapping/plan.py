@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo
@@ -100,10 +100,35 @@ class Slot:
         return self.template.format(*indexes[: self.depth])
 
 
+class Condition(NamedTuple):
+    """What stands after ``when`` or ``where`` of a part; ``holds``: (node, run) -> true, false or ``None``."""
+
+    text: str
+    holds: Callable[[Node, Run], bool | None]
+    sources: tuple[ResolvedPath, ...]
+
+    def met(self, node: Node, run: Run) -> bool:
+        """Whether it is true; what is absent is not. :class:`Undecided` when that cannot be said."""
+        try:
+            return self.holds(node, run) is True
+        except (Refusal, SeveralValues) as error:
+            raise Undecided(self, node, error) from None
+
+
+class Undecided(Exception):
+    """A condition of a part cannot be judged at this node."""
+
+    def __init__(self, condition: Condition, node: Node, error: Refusal | SeveralValues) -> None:
+        self.condition = condition
+        self.node = node
+        self.error = error
+        super().__init__(condition.text)
+
+
 class PartPlan:
     """A nested part of the target: none, one, or a list."""
 
-    __slots__ = ("depth", "field", "group", "many", "name", "plan", "template")
+    __slots__ = ("depth", "field", "group", "many", "name", "plan", "template", "when", "where")
 
     def __init__(
         self,
@@ -113,12 +138,18 @@ class PartPlan:
         field: TargetField,
         group: ResolvedGroup | None,
         plan: StructPlan,
+        when: Condition | None = None,
+        where: Condition | None = None,
     ) -> None:
         self.name = name
         self.template = template
         self.depth = depth
         self.field = field
         self.group = group
+        #: whether the part is made, asked of its parent's node
+        self.when = when
+        #: which of the group's nodes count, asked of each
+        self.where = where
         self.many = field.many
         self.plan = plan
 
@@ -126,14 +157,26 @@ class PartPlan:
         return self.template.format(*indexes[: self.depth])
 
     def nodes(self, node: Node, run: Run) -> Sequence[Node]:
+        """The nodes that the part is made of.
+
+        :raises Undecided: a condition meets a value that it cannot judge.
+        """
+        if self.when is not None and not self.when.met(node, run):
+            return ()
         group = self.group
         if group is None:
             return (node,)
-        return group.nodes(run.root if group.from_root else node)
+        nodes = group.nodes(run.root if group.from_root else node)
+        where = self.where
+        return nodes if where is None else [one for one in nodes if where.met(one, run)]
 
     def build(self, node: Node, run: Run) -> Any:
         """The part, ``None`` when the source has nothing for it, or FAILED."""
-        nodes = self.nodes(node, run)
+        try:
+            nodes = self.nodes(node, run)
+        except Undecided as found:
+            self._undecided(found, run)
+            return FAILED
         if self.many:
             return self._build_list(nodes, run)
         if not nodes:
@@ -175,11 +218,30 @@ class PartPlan:
             field=self.path(run.indexes),
         )
 
+    def _undecided(self, found: Undecided, run: Run) -> None:
+        condition, error = found.condition, found.error
+        path = self.path(run.indexes)
+        if isinstance(error, Refusal):
+            code, why, value = error.code, f"{error.what} {error.todo}", error.value
+        else:
+            code, value = "VALUE_SEVERAL", None
+            why = "The source has several different values. Say in the mapping which one is meant (an index, first, last)."
+        run.add(
+            code,
+            f"Whether {path} is there ({condition.text}) cannot be said: {why}",
+            place_of(condition.sources, found.node, run, value),
+            field=path,
+            value=None if value is None else value[:200],
+            rule=condition.text,
+        )
+
     def absent(self, node: Node, run: Run, beside: Iterable[Slot]) -> None:
         """Note that the mandatory part is missing. ``node`` is its parent's, ``beside`` are the parent's own values, which
         know the file."""
+        conditions = [condition.text for condition in (self.when, self.where) if condition is not None]
         what = (
-            f"{self.path(run.indexes)} is mandatory, and the message has no {self.group.text}."
+            f"{self.path(run.indexes)} is mandatory, and the message has no {self.group.text}"
+            f"{' with ' + ' and '.join(conditions) if conditions else ''}."
             if self.group
             else (f"{self.path(run.indexes)} is mandatory, and the message has none of its values.")
         )

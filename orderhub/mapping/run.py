@@ -15,7 +15,7 @@ from orderhub.mapping.checks import CheckRun, CompiledCheck
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal, shown
 from orderhub.mapping.language import MappingFile
-from orderhub.mapping.plan import FAILED, PartPlan, Run, StructPlan, place_of, values_of
+from orderhub.mapping.plan import FAILED, PartPlan, Run, StructPlan, Undecided, place_of, values_of
 
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([0-9]{1,9})\])?\Z")
 #: Agreements whose values are kept compiled into one mapping.
@@ -235,7 +235,10 @@ def _indexed(sources: Any, node: Node, run: Run, index: int | None) -> Place | N
 
 
 def _node_of(part: PartPlan, node: Node, run: Run, index: int | None) -> Node | None:
-    nodes = part.nodes(node, run)
+    try:
+        nodes = part.nodes(node, run)
+    except Undecided:
+        return None
     position = index or 0
     return nodes[position] if position < len(nodes) else None
 
