@@ -22,7 +22,13 @@ def arguments() -> argparse.ArgumentParser:
         "The outcome of a file is translated, partial, read (well-formed, no mapping fits) or refused.",
         epilog="Exit code 0: every file was looked at; 1: one could not be opened; 2: the call is wrong.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of files")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="files, or folders of files (one source each, when the mapping joins several files)",
+    )
     parser.add_argument("--mapping", metavar="NAME", help="a mapping; else the one that fits each message")
     parser.add_argument(
         "--mappings", type=Path, metavar="FOLDER", help="the mappings; else the project's own"
@@ -57,7 +63,8 @@ def main(argv: list[str]) -> int:
         agreed = PartnerRegistry(partners_folder()).get(given.partner).defaults.given()
     out = sys.stdout.buffer
     unopened = False
-    for path in each_file(given.paths):
+    joined = given.mapping is not None and "files" in registry.file(given.mapping).source.options
+    for path in given.paths if joined else each_file(given.paths):
         for row in translate_file(path, registry, mapping=given.mapping, given=agreed):
             out.write(_encoder.encode(row.as_row()) + b"\n")
             if isinstance(row, FileResult):

@@ -10,7 +10,7 @@ HEAD = 4096
 
 
 class DetectedFormat(NamedTuple):
-    """``format`` is ``edifact``, ``x12``, ``xml``, ``json`` or ``csv``; ``message`` and ``release`` are the first
+    """``format`` is ``edifact``, ``x12``, ``xml``, ``json``, ``csv`` or ``bundle`` (a ZIP of several files); ``message`` and ``release`` are the first
     message's where the head shows them (``ORDERS`` and ``D.96A``, ``850`` and ``004010``, the root element of XML);
     ``encoding`` is the one that the head names or its byte order mark shows."""
 
@@ -37,6 +37,8 @@ def detect(head: bytes, name: str = "") -> DetectedFormat | None:
     :param head: the first bytes, up to :data:`HEAD` of them.
     :param name: the file's name; its ending only decides where the bytes do not (CSV).
     """
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return DetectedFormat("bundle")
     encoding = None
     for mark, codec in _BOMS:
         if head.startswith(mark):

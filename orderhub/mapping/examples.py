@@ -1,7 +1,7 @@
 """Golden pairs: what a mapping makes of real input, kept beside it.
 
-``mappings/examples/<mapping>/<case>.<ext>`` is the input (one that is itself JSON: ``<case>.source.json``). ``<case>.json`` is the expected canonical form: one document,
-or a list with one entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected
+``mappings/examples/<mapping>/<case>.<ext>`` is the input (one that is itself JSON: ``<case>.source.json``; of several
+files: a folder ``<case>``, or a ZIP). ``<case>.json`` is the expected canonical form: one document, or a list with one entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected
 errors and warnings in order; each entry names what matters (``code``, ``field``, ``segment``, ``line`` …) and leaves out
 the rest. At least one of the two is there; without findings none of severity error may occur. What the agreement gives
 (``agreement(currency)``) stands in ``<case>.agreement.yaml``, or for all cases in ``agreement.yaml``.
@@ -20,6 +20,7 @@ import msgspec
 from orderhub.documents import canonical_bytes
 from orderhub.errors import ConfigError, SourceError
 from orderhub.findings import Finding, Severity
+from orderhub.formats.bundle import pack_folder
 from orderhub.mapping.given import NOTHING_GIVEN, Given, read_given
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
@@ -48,7 +49,7 @@ def _inputs(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             expected = path.suffix == ".json" and not path.name.endswith(_SOURCE)
             agreement = path.name == _AGREEMENT or path.name.endswith(f".{_AGREEMENT}")
-            if path.is_file() and not expected and not agreement:
+            if path.is_dir() or (path.is_file() and not expected and not agreement):
                 yield path
 
 
@@ -97,7 +98,8 @@ def translate_example(
     documents: list[Any] = []
     findings: list[Finding] = []
     try:
-        session = open_session(registry, source, name=source.name, mapping=mapping)
+        given_source = pack_folder(source) if source.is_dir() else source
+        session = open_session(registry, given_source, name=source.name, mapping=mapping)
     except SourceError as error:
         return documents, [error.as_finding()]
     for tree in session:

@@ -6,6 +6,7 @@ in :attr:`MappingRegistry.broken`) when a mapping is looked for by its source.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -122,12 +123,13 @@ class MappingRegistry:
         release: str | None = None,
         *,
         columns: Collection[str] | None = None,
+        members: Collection[str] | None = None,
     ) -> CompiledMapping | None:
         """The mapping whose source fits, ``None`` when none does.
 
         One that names the release goes before one that leaves it open; several that fit equally are taken in the order
         of their names. For CSV the header's ``columns`` decide: all declared ones must be there, and the mapping that
-        knows most of them is taken.
+        knows most of them is taken. For a bundle of CSV files the names of its ``members`` decide in the same way.
         """
         best: tuple[tuple[int, int], str] | None = None
         for name in self.names():
@@ -136,7 +138,7 @@ class MappingRegistry:
             except MappingRefused as refused:
                 self.broken[name] = refused.findings
                 continue
-            score = _fit(file, format, message, release, columns)
+            score = _fit(file, format, message, release, columns, members)
             if score is None or (best is not None and score <= best[0]):
                 continue
             try:
@@ -154,19 +156,27 @@ def _fit(
     message: str | None,
     release: str | None,
     columns: Collection[str] | None,
+    members: Collection[str] | None = None,
 ) -> tuple[int, int] | None:
     """How well a mapping's source fits; ``None`` when it does not."""
     source = file.source
     if source.format != format:
         return None
     if format == "csv":
-        from orderhub.formats.csv.layout import CsvLayout
+        from orderhub.formats.csv import JoinLayout, declared_layout
         from orderhub.formats.dialect import DeclarationError
 
         try:
-            layout = CsvLayout.from_declaration(source)
+            layout = declared_layout(source)
         except DeclarationError:
-            return (0, 0) if columns is None else None
+            return (0, 0) if columns is None and members is None else None
+        if isinstance(layout, JoinLayout):
+            if members is None:
+                return (0, 0) if columns is None else None
+            whole = all(fnmatch.filter(members, table.file) for table in layout.tables)
+            return (1, len(layout.tables)) if whole else None
+        if members is not None or not layout.header:
+            return None
         if columns is None:
             return (0, 0)
         have = set(columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orderhub.errors import SourceError
 from orderhub.findings import Place
@@ -12,6 +13,9 @@ from orderhub.formats.base import MessageTree, ReadSession, Source
 from orderhub.formats.detect import HEAD, DetectedFormat, detect
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
+
+if TYPE_CHECKING:
+    from orderhub.formats.bundle import BundleProblem
 
 
 class FormatUnknown(SourceError):
@@ -24,6 +28,16 @@ class FormatUnsupported(SourceError):
     """The format is known, but the hub has no reader for it."""
 
     code = "FORMAT_UNSUPPORTED"
+
+
+class SourceUnusable(SourceError):
+    """An archive of several files that cannot be used; ``code`` says why."""
+
+    def __init__(self, problem: BundleProblem) -> None:
+        super().__init__(
+            problem.what, todo=problem.todo, place=Place(path=problem.member) if problem.member else None
+        )
+        self.code = problem.code  # type: ignore[misc]  # each reason has its own entry in the reference
 
 
 class NoMappingFits(SourceError):
@@ -89,10 +103,21 @@ def fitting_mapping(
 
 
 def csv_mapping(mappings: MappingRegistry, source: Source) -> CompiledMapping | None:
-    """The mapping whose declared columns fit a CSV source's header."""
+    """The mapping whose declared columns fit a CSV source's header, or whose files are all in a bundle."""
+    from orderhub.formats.bundle import BundleProblem, is_bundle, open_bundle
     from orderhub.formats.csv.header import sniff
 
-    header = sniff(_head(source))
+    head = _head(source)
+    if is_bundle(head):
+        try:
+            with open_bundle(source) as bundle:
+                return mappings.fitting("csv", members=[member.name for member in bundle.members])
+        except BundleProblem as problem:
+            raise SourceUnusable(problem) from problem
+        finally:
+            if not isinstance(source, (bytes, Path)):
+                source.seek(0)
+    header = sniff(head)
     return None if header is None else mappings.fitting("csv", columns=header.columns)
 
 
@@ -107,17 +132,19 @@ def _edifact_session(
 def _csv_session(
     mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
 ) -> ReadSession:
-    from orderhub.formats.csv.layout import CsvLayout
-    from orderhub.formats.csv.reader import CsvReader
+    from orderhub.formats.csv import CsvReader, JoinLayout, JoinReader, declared_layout
 
     fitting = mapping or csv_mapping(mappings, source)
     if fitting is None:
         raise NoMappingFits(
-            "No mapping declares the columns of this CSV file.",
-            todo="Write a mapping whose source lists its columns.",
+            "No mapping declares the columns of this CSV file, or the files of this archive.",
+            todo="Write a mapping whose source lists its columns (files, where there are several).",
             place=Place(file=name),
         )
-    return CsvReader(CsvLayout.from_declaration(fitting.source)).read(source, name=name)
+    layout = declared_layout(fitting.source)
+    if isinstance(layout, JoinLayout):
+        return JoinReader(layout).read(source, name=name)
+    return CsvReader(layout).read(source, name=name)
 
 
 def _head(source: Source) -> bytes:
@@ -137,6 +164,7 @@ def _head(source: Source) -> bytes:
 _OPENERS: dict[str, Callable[[MappingRegistry, Source, str, CompiledMapping | None], ReadSession]] = {
     "edifact": _edifact_session,
     "csv": _csv_session,
+    "bundle": _csv_session,
 }
 
 #: Formats that only a mapping's declaration makes readable.

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ from orderhub.documents import Document
 from orderhub.errors import HubError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import MessageTree
+from orderhub.formats.bundle import pack_folder
 from orderhub.formats.detect import HEAD, DetectedFormat, detect
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.registry import MappingRegistry
@@ -117,7 +119,10 @@ def translate_file(
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a regular file without waiting on anything else (a pipe without a writer would hang)."""
+    """Open a regular file without waiting on anything else (a pipe without a writer would hang). A folder stands for the
+    bundle of its files."""
+    if path.is_dir():
+        return BytesIO(pack_folder(path))
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -162,7 +167,7 @@ class _Translation:
         if self.detected is not None:
             self.message, self.release = self.detected.message, self.detected.release
         named = self.named
-        if named is None and self.detected is not None and self.detected.format == "csv":
+        if named is None and self.detected is not None and self.detected.format in ("csv", "bundle"):
             named = csv_mapping(self.mappings, stream)
         session = open_session(self.mappings, stream, name=self.name, mapping=named, detected=self.detected)
         for tree in session:

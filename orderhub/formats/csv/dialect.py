@@ -14,6 +14,8 @@ from operator import itemgetter
 from typing import Any
 
 from orderhub.findings import Place
+from orderhub.formats.csv.join_dialect import JoinScope
+from orderhub.formats.csv.join_layout import JoinLayout
 from orderhub.formats.csv.layout import CsvLayout
 from orderhub.formats.csv.tree import Row, RowGroup
 from orderhub.formats.dialect import (
@@ -40,10 +42,20 @@ class CsvDialect:
         return "csv"
 
     def numbers(self, source: SourceDeclaration) -> NumberFormat:
-        return CsvLayout.from_declaration(source).numbers
+        return declared_layout(source).numbers
 
     def scope(self, source: SourceDeclaration) -> Scope:
-        return _MessageScope(CsvLayout.from_declaration(source))
+        layout = declared_layout(source)
+        return (
+            JoinScope(layout, layout.root.name) if isinstance(layout, JoinLayout) else _MessageScope(layout)
+        )
+
+
+def declared_layout(source: SourceDeclaration) -> CsvLayout | JoinLayout:
+    """One file or several, as the mapping declares; :class:`DeclarationError` naming the wrong entry."""
+    if "files" in source.options:
+        return JoinLayout.from_declaration(source)
+    return CsvLayout.from_declaration(source)
 
 
 def column_path(name: str) -> str:

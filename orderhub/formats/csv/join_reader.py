@@ -158,7 +158,7 @@ class JoinSession:
                     Finding(
                         code="CSV_FILE_UNREAD",
                         severity=Severity.WARNING,
-                        message="No table of the mapping reads this member. Add it to files, or ask the sender to leave it "
+                        message=f"No table of the mapping reads the member {member.name}. Add it to files, or ask the sender to leave it "
                         "out.",
                         place=Place(file=f"{self.name}/{member.name}"),
                     )
