@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from orderhub.ledger import flow_state
 from orderhub.ledger.engine import transaction
 from orderhub.load import load as load_stage
 from orderhub.pull import pull as pull_stage
+from orderhub.pull import receive_again
 from orderhub.services import endpoints
 from orderhub.services.settings import get_settings
 from orderhub.stage import Flow, HubContext
@@ -39,12 +41,22 @@ PROBLEMS = "problems"
 
 
 def pull(flow: str, context: Context) -> list[int]:
-    """Run the stage; ledger ids of the new interchanges. A paused flow skips the run."""
-    if context["dag_run"].run_type == DagRunType.BACKFILL_JOB:
-        # a backfill must not pull: what arrives now is none of its interval
-        raise AirflowFailException(
-            "This version cannot process again what was received in an interval. "
-            "Use `orderhub document retry` for single documents."
+    """Run the stage; ledger ids of the new interchanges. A paused flow skips the run.
+
+    A backfill pulls nothing: what the flow received in the run's interval is translated again, paused or not.
+    """
+    if _is_backfill(context):
+        start, end = context["data_interval_start"], context["data_interval_end"]
+        if start is None or end is None:
+            raise AirflowFailException(
+                "The run has no data interval. Start it with `airflow backfill create`."
+            )
+        return _step(
+            flow,
+            context,
+            lambda ctx, flow, run: (
+                _said(receive_again(ctx, flow, run, start=_utc(start), end=_utc(end))).interchanges
+            ),
         )
 
     def work(ctx: HubContext, flow: Flow, run: int) -> list[int]:
@@ -77,16 +89,26 @@ def load(flow: str, context: Context, batch: int, target: str) -> None:
 
 
 def acknowledge(flow: str, context: Context) -> None:
-    """Run the stage and close the run; fails, when that is done, for what the translation left to the next run."""
+    """Run the stage and close the run; fails, when that is done, for what the translation left to the next run. A backfill
+    answers nobody: the sender was told when its message came."""
 
     def work(ctx: HubContext, flow: Flow, run: int) -> None:
-        _said(acknowledge_stage(ctx, flow, run))
+        if not _is_backfill(context):
+            _said(acknowledge_stage(ctx, flow, run))
         finish_run(ctx, run)
 
     _step(flow, context, work)
     problems = context["ti"].xcom_pull(task_ids="translate", key=PROBLEMS)
     if problems:
         raise AirflowFailException("Left to the next run: " + " ".join(problems))
+
+
+def _is_backfill(context: Context) -> bool:
+    return str(context["dag_run"].run_type) == DagRunType.BACKFILL_JOB.value
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return dt.datetime.fromtimestamp(moment.timestamp(), dt.UTC)
 
 
 def _step(name: str, context: Context, work: Callable[[HubContext, Flow, int], T]) -> T:

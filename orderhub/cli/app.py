@@ -8,6 +8,7 @@ import typer
 
 from orderhub import __version__
 from orderhub.cli import (
+    airflow,
     connector,
     document,
     flow,
@@ -36,6 +37,11 @@ app.command("generate")(generate.generate)
 app.command("status")(status.status)
 app.command("up")(services.up)
 app.command("intake")(services.intake)
+app.command(
+    "airflow",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(airflow.airflow)
 
 
 def _version(value: bool) -> None:

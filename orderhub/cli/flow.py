@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,17 +90,26 @@ def check(
 @app.command("run")
 def run(
     names: Annotated[list[str], typer.Argument(help="Flows, run one after the other.")],
+    received_from: Annotated[
+        dt.datetime | None,
+        typer.Option(help="Pull nothing: translate again what was received from then on (UTC)."),
+    ] = None,
+    received_until: Annotated[
+        dt.datetime | None, typer.Option(help="… and before then (UTC); without it, until now.")
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Run a flow's five stages here, without Airflow, on the running services. Exit code 1 when a stage failed."""
     from orderhub.flows.runner import run_flow
 
+    received = _interval(received_from, received_until)
     registry = hub.flows()
     chosen = [registry.get(name) for name in names]
     failed = False
     with hub.context() as ctx:
         for flow in chosen:
-            result = run_flow(ctx, flow, trigger="cli")
+            trigger = "cli" if received is None else "backfill"
+            result = run_flow(ctx, flow, trigger=trigger, received=received)
             failed = failed or bool(result.problems)
             if json_output:
                 print_json(result)
@@ -107,6 +117,20 @@ def run(
                 _print_result(result)
     if failed:
         raise typer.Exit(1)
+
+
+def _interval(start: dt.datetime | None, end: dt.datetime | None) -> tuple[dt.datetime, dt.datetime] | None:
+    if start is None:
+        if end is not None:
+            raise typer.BadParameter("it needs --received-from as well", param_hint="--received-until")
+        return None
+    until = end.replace(tzinfo=dt.UTC) if end is not None else dt.datetime.now(dt.UTC)
+    begin = start.replace(tzinfo=dt.UTC)
+    if begin >= until:
+        raise typer.BadParameter(
+            f"{begin:%Y-%m-%d %H:%M} is not before the end", param_hint="--received-from"
+        )
+    return begin, until
 
 
 def _print_result(result: RunResult) -> None:

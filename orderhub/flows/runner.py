@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,7 +14,7 @@ from orderhub.errors import ConfigError, HubError
 from orderhub.ledger import flow_state, runs
 from orderhub.ledger.engine import transaction
 from orderhub.load import load
-from orderhub.pull import pull
+from orderhub.pull import pull, receive_again
 from orderhub.stage import (
     AcknowledgeResult,
     Flow,
@@ -46,11 +47,18 @@ def finish_run(ctx: HubContext, run: int, result: RunResult | None = None) -> No
 
 
 def run_flow(
-    ctx: HubContext, flow: Flow, *, trigger: str = "manual", external: str | None = None
+    ctx: HubContext,
+    flow: Flow,
+    *,
+    trigger: str = "manual",
+    external: str | None = None,
+    received: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> RunResult:
     """All five stages. A stage that fails does not keep the others from what they can do: its error is named in
     ``problems``, what it left open is taken up by the next run.
 
+    :param received: from and to (UTC-aware): a backfill. Instead of pulling, what the flow received in that time is
+        translated again, and nobody is answered.
     :raises ConfigError: the flow is paused.
     """
     with transaction(ctx.ledger) as connection:
@@ -75,7 +83,11 @@ def run_flow(
             problems.append(f"{stage}: broke off with {type(error).__name__}: {error}")
             return instead
 
-    pulled = attempt("pull", lambda: pull(ctx, flow, run), PullResult())
+    if received is None:
+        pulled = attempt("pull", lambda: pull(ctx, flow, run), PullResult())
+    else:
+        start, end = received
+        pulled = attempt("pull", lambda: receive_again(ctx, flow, run, start=start, end=end), PullResult())
     translated = attempt("translate", lambda: translate(ctx, flow, run), TranslateResult())
     problems += [f"translate: {problem}" for problem in translated.problems]
     validated: list[ValidateResult] = []
@@ -88,7 +100,9 @@ def run_flow(
         done = attempt(f"load {target.name}", lambda name=target.name: load(ctx, flow, run, None, name), None)  # type: ignore[misc]
         if done is not None:
             loaded.append(done)
-    answered = attempt("acknowledge", lambda: acknowledge(ctx, flow, run), AcknowledgeResult())
+    answered = AcknowledgeResult()
+    if received is None:
+        answered = attempt("acknowledge", lambda: acknowledge(ctx, flow, run), answered)
     result = RunResult(
         flow=flow.name,
         run=run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -179,7 +180,11 @@ _CLAIM = text(
     FROM due WHERE i.id = due.id
     RETURNING i.*, (
         SELECT array_agg(DISTINCT d.ordinal) FROM ledger.document AS d
-        WHERE d.interchange_id = i.id AND d.state = 'retrying') AS wanted
+        WHERE d.interchange_id = i.id AND d.state = 'retrying') AS wanted, (
+        SELECT array_agg(latest.ordinal) FROM (
+            SELECT DISTINCT ON (d.ordinal) d.ordinal, d.state FROM ledger.document AS d WHERE d.interchange_id = i.id
+            ORDER BY d.ordinal, d.generation DESC) AS latest
+        WHERE latest.state = 'discarded') AS discarded
     """
 )
 
@@ -218,6 +223,7 @@ def _claimed(row: Row[Any], worker: str) -> ClaimedInterchange:
         fence=row.fence,
         generation=row.generation + 1,
         ordinals=None if whole else frozenset(row.wanted or ()),
+        discarded=frozenset(row.discarded or ()),
         company=row.company,
         environment=Environment(row.environment),
         flow=row.flow,
@@ -327,11 +333,17 @@ _FINISH = text(
     WHERE {_HOLDS}
     """  # noqa: S608 - a constant
 )
+# A message that was translated before says with what it is made now, and what came of the time before.
 _MADE = text(
     """
-    INSERT INTO ledger.transition (document_id, to_state, actor, run)
-    SELECT id, state, 'translate', CAST(:run AS bigint) FROM ledger.document
-    WHERE interchange_id = :id AND generation = :generation ORDER BY id
+    INSERT INTO ledger.transition (document_id, to_state, actor, run, reason)
+    SELECT d.id, d.state, 'translate', CAST(:run AS bigint), 'translated again with ' || d.mapping_name || ' v'
+        || d.mapping_version || ', before with ' || o.mapping_name || ' v' || o.mapping_version
+    FROM ledger.document AS d
+    LEFT JOIN ledger.document AS o ON o.interchange_id = d.interchange_id AND o.ordinal = d.ordinal
+        AND o.generation = (SELECT max(m.generation) FROM ledger.document AS m WHERE m.interchange_id = d.interchange_id
+                            AND m.ordinal = d.ordinal AND m.generation < d.generation)
+    WHERE d.interchange_id = :id AND d.generation = :generation ORDER BY d.id
     """
 )
 _OLDER = text(
@@ -341,6 +353,22 @@ _OLDER = text(
       AND o.state IN ('translated', 'quarantined', 'conflict', 'rejected', 'retrying', 'duplicate')
       AND EXISTS (SELECT 1 FROM ledger.document AS n WHERE n.interchange_id = o.interchange_id
                   AND n.ordinal = o.ordinal AND n.generation = :generation)
+    """
+)
+# What the latest generation of every message makes of the whole. A document that never came to validation (no batch) is
+# one that the translation could not use; one that validation kept back is translated nevertheless.
+_WHOLE = text(
+    """
+    SELECT i.state, i.messages, count(latest.ordinal) AS documents,
+        count(*) FILTER (WHERE latest.state = 'retrying' OR (latest.state = 'quarantined' AND latest.batch_id IS NULL))
+            AS bad,
+        EXISTS (SELECT 1 FROM jsonb_array_elements(i.findings) AS each(f)
+                WHERE f ->> 'severity' = 'error' OR f ->> 'code' = 'NO_MAPPING') AS wrong
+    FROM ledger.interchange AS i
+    LEFT JOIN (
+        SELECT DISTINCT ON (d.ordinal) d.ordinal, d.state, d.batch_id FROM ledger.document AS d
+        WHERE d.interchange_id = :id ORDER BY d.ordinal, d.generation DESC) AS latest ON true
+    WHERE i.id = :id GROUP BY i.id
     """
 )
 _VANISHED = text(
@@ -356,7 +384,8 @@ def finish_translation(
 ) -> None:
     """Record what the translation found and give the lease back, in one transaction with ``documents.insert_translated``
     of the same claim. Older generations of the messages translated now are superseded; when only some messages were
-    wanted, the state of the whole stays. Raises ``LeaseLost`` when another worker took over: roll back then."""
+    wanted, the whole is what all of its messages make of it now (a refused file that was repaired message by message is
+    translated in the end). Raises ``LeaseLost`` when another worker took over: roll back then."""
     if summary.state not in TRANSLATION_OUTCOMES:
         raise LedgerError(
             f"A translation cannot end as {summary.state.value}.",
@@ -408,13 +437,31 @@ def finish_translation(
     )
     if whole:
         move_interchanges(connection, [claim.id], summary.state, actor="translate", run=run)
+    else:
+        _whole_again(connection, claim, run)
+
+
+def _whole_again(connection: Connection, claim: ClaimedInterchange, run: int | None) -> None:
+    row = connection.execute(_WHOLE, {"id": claim.id}).one()
+    present = InterchangeState(row.state)
+    if present not in (InterchangeState.REFUSED, InterchangeState.PARTIAL, InterchangeState.TRANSLATED):
+        return
+    if row.documents == row.bad:
+        now = InterchangeState.REFUSED
+    elif row.bad or row.wrong or row.documents < row.messages:
+        now = InterchangeState.PARTIAL
+    else:
+        now = InterchangeState.TRANSLATED
+    if now is not present:
+        reason = "messages of it were translated again"
+        move_interchanges(connection, [claim.id], now, actor="translate", run=run, reason=reason)
 
 
 def translate_again(
     connection: Connection, ids: list[int], *, actor: str, reason: str, run: int | None = None
 ) -> list[int]:
-    """Translate whole interchanges again (a refused one after a fix, a replay): back to ``received``. Returns those that
-    were not already waiting."""
+    """Translate whole interchanges again (a refused one after a fix, a replay): back to ``received``. Messages whose
+    document was discarded stay discarded. Returns those that were not already waiting."""
     moved = move_interchanges(
         connection, ids, InterchangeState.RECEIVED, actor=actor, run=run, reason=clean_or_none(reason)
     )
@@ -431,6 +478,22 @@ def translate_again(
             detail={"reason": reason},
         )
     return moved
+
+
+_RECEIVED_WITHIN = text(
+    """
+    SELECT id FROM ledger.interchange
+    WHERE flow = :flow AND received_at >= :start AND received_at < :end AND state <> 'received' AND problem IS NULL
+    ORDER BY id
+    """
+)
+
+
+def received_within(connection: Connection, flow: str, start: dt.datetime, end: dt.datetime) -> list[int]:
+    """What the flow received from ``start`` up to (not with) ``end``, both UTC-aware, and translated once already; oldest
+    first. What is still to be translated, and what could not even be pulled, is left out."""
+    values = {"flow": flow, "start": start, "end": end}
+    return [int(found) for found in connection.execute(_RECEIVED_WITHIN, values).scalars()]
 
 
 def known_archive_keys(connection: Connection, keys: Sequence[str]) -> set[str]:

@@ -70,13 +70,15 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
 
 class ClaimedInterchange(msgspec.Struct, frozen=True, kw_only=True):
     """An interchange leased to one worker for translation. ``ordinals`` are the messages wanted (None: all of them);
-    ``generation`` is the one that the documents made now get; ``attempts`` counts claims, this one included."""
+    ``discarded`` are those that a person gave up, which stay so; ``generation`` is the one that the documents made now
+    get; ``attempts`` counts claims, this one included."""
 
     id: int
     worker: str
     fence: int
     generation: int
     ordinals: frozenset[int] | None
+    discarded: frozenset[int] = frozenset()
     company: str
     environment: Environment
     flow: str
@@ -243,7 +245,8 @@ class AcknowledgementOutcome(StrEnum):
 
 
 class DueAcknowledgement(msgspec.Struct, frozen=True, kw_only=True):
-    """An interchange whose validation is over and whose answer is not recorded yet, with the answer that follows."""
+    """An interchange whose validation is over and whose answer is not recorded yet, with the answer that follows.
+    ``format`` and ``message`` of a duplicate are its original's."""
 
     interchange_id: int
     name: str
@@ -256,6 +259,10 @@ class DueAcknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     findings: list[Finding]
     duplicate_of: int | None
+    archive_key: str | None = None
+    format: str | None = None
+    message: str | None = None
+    company: str = ""
 
 
 class DocumentRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from orderhub.services import airflow_parts, launch, leftovers, postgres, valkey
-from orderhub.services.endpoints import Endpoints, Ports
+from orderhub.errors import ServiceError
+from orderhub.services import airflow_parts, launch, leftovers, postgres, secret_store, valkey
+from orderhub.services import folder as data_folders
+from orderhub.services.endpoints import Endpoints, Ports, read_ports
+from orderhub.services.endpoints import load as load_endpoints
 from orderhub.services.folder import DataFolder
 from orderhub.services.programs import Program
 from orderhub.services.secret_store import Secrets
@@ -31,6 +34,25 @@ def settings_environment(settings: Settings, chosen: DataFolder) -> dict[str, st
     values[f"{PREFIX}PROJECT_FOLDER"] = str(settings.project_folder)
     values[f"{PREFIX}DATA_FOLDER"] = str(chosen.path)
     return values
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """What a call of ``airflow`` needs to work on the hub's Airflow.
+
+    :raises ServiceError: the hub was never started with this data folder, or its Airflow is somebody else's.
+    """
+    if settings.airflow_url:
+        raise ServiceError(
+            f"The hub uses the Airflow at {settings.airflow_url}, which it does not run.",
+            todo="Run the airflow command where that Airflow runs.",
+        )
+    chosen = data_folders.choose(settings)
+    endpoints = load_endpoints(settings)
+    ports = read_ports(chosen.run) or Ports()
+    held = secret_store.read(chosen.path)
+    return settings_environment(settings, chosen) | airflow_parts.environment(
+        settings, chosen, held, ports, endpoints
+    )
 
 
 def build(

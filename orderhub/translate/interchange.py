@@ -167,6 +167,7 @@ class _Translation:
                     severity=Severity.ERROR,
                     message=f"No agreement has the sender {info.sender} (qualifier {info.sender_qualifier or 'none'}). "
                     "Add the identifier to the partner's agreement and translate again.",
+                    rule=f"identifiers/{info.format}/{info.sender_qualifier or ''}",
                     value=info.sender,
                     place=Place(
                         file=self.claim.name,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,6 +155,60 @@ def test_a_file_that_arrives_runs_the_flow_into_the_ledger(airflow: Airflow, sta
             "SELECT finished_at IS NOT NULL FROM ledger.run WHERE external = %s", (run["dag_run_id"],)
         ).fetchone()
     assert row == (True,)
+
+
+def test_a_backfill_translates_again_what_was_received_in_its_interval(
+    airflow: Airflow, stack: Stack
+) -> None:
+    number = f"BF{time.time_ns()}"
+    inbox = stack.endpoints.inbox_folder / "edifact_orders"
+    until(inbox.is_dir, "the watched folder")
+    (inbox / ".tmp").write_bytes(order(number))
+    (inbox / ".tmp").rename(inbox / f"{number}.edi")
+
+    def look(query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(stack.endpoints.database_url, autocommit=True) as connection:
+            return connection.execute(query, (number,)).fetchall()
+
+    documents = "SELECT state, generation FROM ledger.document WHERE number = %s ORDER BY generation"
+    effects = (
+        "SELECT o.target, o.state, o.attempts, o.reference FROM ledger.outbox AS o JOIN ledger.document AS d "
+        "ON d.id = o.document_id WHERE d.number = %s ORDER BY o.id"
+    )
+    until(lambda: look(documents) == [("loaded", 1)], "the loaded document", 60)
+    sent = look(effects)
+    with psycopg.connect(stack.endpoints.database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE ledger.interchange SET received_at = '2026-02-10 12:00+00' WHERE name = %s",
+            (f"{number}.edi",),
+        )
+
+    def backfill(*, expected: list[tuple[str, int]]) -> None:
+        started = subprocess.run(
+            [
+                *(sys.executable, "-m", "orderhub.cli.main", "airflow", "backfill", "create"),
+                *("--dag-id", "edifact_orders", "--from-date", "2026-02-10", "--to-date", "2026-02-12"),
+                *("--reprocess-behavior", "completed"),
+            ],
+            env={**os.environ, **stack.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert started.returncode == 0, started.stderr
+
+        def over() -> bool:
+            found = airflow.get("/backfills", dag_id="edifact_orders", order_by="-id")["backfills"]
+            return all(each["completed_at"] for each in found)
+
+        until(over, "the end of the backfill", 120)
+        runs = [run for run in airflow.runs("edifact_orders") if run["run_type"] == "backfill"]
+        assert {run["state"] for run in runs} == {"success"}
+        assert look(documents) == expected
+        assert look(effects) == sent
+
+    backfill(expected=[("loaded", 1), ("duplicate", 2)])
+    backfill(expected=[("loaded", 1), ("superseded", 2), ("duplicate", 3)])
 
 
 def test_a_broken_flow_file_is_shown_with_its_line_and_the_others_run_on(
