@@ -3,12 +3,14 @@
 from orderhub.documents.item import Item
 from orderhub.documents.order import Line, PurchaseOrder
 from orderhub.documents.party import Address, Contact, Party
-from orderhub.documents.registry import DOCUMENT_TYPES, Document, document_type
+from orderhub.documents.registry import DOCUMENT_TYPES, MASTER_DATA, Document, document_type
 from orderhub.documents.serialise import canonical_bytes, content_hash, from_canonical
+from orderhub.documents.stock import StockLevel
 from orderhub.documents.supplier import Supplier
 
 __all__ = [
     "DOCUMENT_TYPES",
+    "MASTER_DATA",
     "Address",
     "Contact",
     "Document",
@@ -16,6 +18,7 @@ __all__ = [
     "Line",
     "Party",
     "PurchaseOrder",
+    "StockLevel",
     "Supplier",
     "canonical_bytes",
     "content_hash",

@@ -15,6 +15,7 @@ class Item(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     """An item as master data. ``price`` is the list price per ``unit`` in ``currency``."""
 
     document_name: ClassVar[str] = "item"
+    master_data: ClassVar[bool] = True
 
     number: Text
     name: Text

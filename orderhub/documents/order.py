@@ -55,6 +55,8 @@ class PurchaseOrder(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unk
     """
 
     document_name: ClassVar[str] = "purchase_order"
+    #: Whether the newest record counts, see ``orderhub.documents.registry.MASTER_DATA``.
+    master_data: ClassVar[bool] = False
 
     number: Text
     issued_on: dt.date

@@ -15,6 +15,7 @@ class Supplier(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_
     no new orders go there."""
 
     document_name: ClassVar[str] = "supplier"
+    master_data: ClassVar[bool] = True
 
     number: Text
     name: Text

@@ -14,7 +14,15 @@ import psycopg
 from sqlalchemy import Connection, Row, text
 
 from orderhub.connector import LoadItem, Outcome, OutcomeState
-from orderhub.documents import Document, Item, PurchaseOrder, Supplier, canonical_bytes, content_hash
+from orderhub.documents import (
+    Document,
+    Item,
+    PurchaseOrder,
+    StockLevel,
+    Supplier,
+    canonical_bytes,
+    content_hash,
+)
 from orderhub.errors import LedgerError
 from orderhub.warehouse import shapes
 from orderhub.warehouse.shapes import Shape
@@ -33,7 +41,7 @@ def load(connection: Connection, items: Sequence[LoadItem]) -> list[Outcome]:
         if kind not in shapes.SHAPES:
             raise LedgerError(
                 f"The warehouse has no table for {kind.__name__}.",
-                todo="Load purchase orders, suppliers or items.",
+                todo="Load purchase orders, suppliers, items or stock levels.",
             )
         shape = shapes.SHAPES[kind]
         connection.execute(
@@ -59,6 +67,11 @@ def load_suppliers(connection: Connection, items: Sequence[LoadItem]) -> list[Ou
 def load_items(connection: Connection, items: Sequence[LoadItem]) -> list[Outcome]:
     """Load items; as ``load_orders``."""
     return _load_only(connection, items, Item)
+
+
+def load_stock_levels(connection: Connection, items: Sequence[LoadItem]) -> list[Outcome]:
+    """Load stock levels; as ``load_orders``."""
+    return _load_only(connection, items, StockLevel)
 
 
 def _load_only(connection: Connection, items: Sequence[LoadItem], kind: type[Document]) -> list[Outcome]:

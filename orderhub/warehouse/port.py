@@ -17,7 +17,13 @@ _ABOUT_DATA = ("22", "23")
 #: Serialization failure and deadlock: the same again, at once.
 _AGAIN = ("40001", "40P01")
 _ATTEMPTS = 3
-_NEEDED = ("warehouse.load", "warehouse.purchase_order", "warehouse.supplier", "warehouse.item")
+_NEEDED = (
+    "warehouse.load",
+    "warehouse.purchase_order",
+    "warehouse.supplier",
+    "warehouse.item",
+    "warehouse.stock_level",
+)
 
 
 class _Refused(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.documents import Address, Contact, Document, Item, Party, PurchaseOrder, Supplier
+from orderhub.documents import Address, Contact, Document, Item, Party, PurchaseOrder, StockLevel, Supplier
 
 #: How COPY's text format writes what would end a field or a row; NUL, which PostgreSQL does not keep, is replaced.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": "\ufffd"})
@@ -120,6 +120,25 @@ def _item(item: Item) -> tuple[Any, ...]:
     )
 
 
+def _stock_level(level: StockLevel) -> tuple[Any, ...]:
+    return (
+        level.number,
+        level.revision,
+        level.item_number,
+        level.item_name,
+        level.gtin,
+        level.location,
+        level.location_name,
+        level.batch,
+        level.shelf,
+        level.bin,
+        level.quantity,
+        level.unit,
+        level.as_of,
+        level.source_system,
+    )
+
+
 ORDER = Shape(
     "purchase_order",
     _columns(
@@ -147,7 +166,20 @@ ITEM = Shape(
     ),
     _item,
 )
-SHAPES: dict[type[Document], Shape] = {PurchaseOrder: ORDER, Supplier: SUPPLIER, Item: ITEM}
+STOCK_LEVEL = Shape(
+    "stock_level",
+    _columns(
+        "number, revision bigint, item_number, item_name, gtin, location, location_name, batch, shelf, bin, "
+        "quantity numeric, unit, as_of date, source_system"
+    ),
+    _stock_level,
+)
+SHAPES: dict[type[Document], Shape] = {
+    PurchaseOrder: ORDER,
+    Supplier: SUPPLIER,
+    Item: ITEM,
+    StockLevel: STOCK_LEVEL,
+}
 
 LINE_COLUMNS = _columns(
     "position integer, number bigint, gtin, buyer_code, supplier_code, manufacturer_code, name, quantity numeric, unit, "
