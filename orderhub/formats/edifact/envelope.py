@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from orderhub.formats.base import EnvelopeInfo
+from orderhub.formats.base import EnvelopeInfo, GroupInfo
 from orderhub.formats.edifact.syntax import Delimiters, codec_of, shield
 
 
@@ -15,6 +15,7 @@ class OpenInterchange:
     __slots__ = (
         "codec",
         "group",
+        "group_info",
         "group_messages",
         "groups",
         "info",
@@ -32,6 +33,7 @@ class OpenInterchange:
         self.messages = 0
         self.groups = 0
         self.group: str | None = None  # reference of the open group
+        self.group_info: GroupInfo | None = None
         self.group_messages = 0
         self.references: set[str] = set()
 
@@ -54,6 +56,21 @@ def open_interchange(elements: list[list[str]], *, bom: bool) -> OpenInterchange
         encoding=codec,
     )
     return OpenInterchange(info, syntax, version, codec)
+
+
+def group_info(elements: list[list[str]], number: int) -> GroupInfo:
+    """What UNG says. ``number`` counts the groups of the interchange from 1."""
+    version = ".".join(v for v in (value_at(elements, 7), value_at(elements, 7, 1)) if v)
+    return GroupInfo(
+        code=value_at(elements, 1) or None,
+        sender=value_at(elements, 2) or None,
+        receiver=value_at(elements, 3) or None,
+        prepared_at=":".join(v for v in (value_at(elements, 4), value_at(elements, 4, 1)) if v) or None,
+        control_number=value_at(elements, 5) or None,
+        agency=value_at(elements, 6) or None,
+        version=version or None,
+        number=number,
+    )
 
 
 class Trailer(NamedTuple):

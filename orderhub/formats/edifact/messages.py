@@ -16,7 +16,7 @@ from orderhub.formats.edifact.check import (
 )
 from orderhub.formats.edifact.envelope import Trailer, split_elements, value_at
 from orderhub.formats.edifact.fast import FastReader
-from orderhub.formats.edifact.grammar import Message, directory, releases
+from orderhub.formats.edifact.grammar import Message, directory, releases, service_directory
 from orderhub.formats.edifact.problems import Policy
 from orderhub.formats.edifact.scanner import Cut
 from orderhub.formats.edifact.source import MessageSource, count_unreleased
@@ -113,6 +113,9 @@ class MessageReader:
         parts = [*identifier.split(delimiters.component), "", "", "", "", ""]
         release = f"{parts[1]}.{parts[2]}" if parts[1] or parts[2] else None
         tables = directory(release, version) if release and parts[3] == "UN" else None
+        if parts[0] == "CONTRL" and parts[3] == "UN":
+            # a service message: its release is that of the syntax, not of a directory
+            tables = service_directory(version)
         message = tables.message(parts[0]) if tables else None
         fast = FastReader(message, delimiters) if message else None
         return _Plan(parts[0], release, bool(parts[4]), message, fast)

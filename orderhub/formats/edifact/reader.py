@@ -17,6 +17,7 @@ from orderhub.formats.edifact.check import Collector, SegmentChecker, split_exac
 from orderhub.formats.edifact.envelope import (
     OpenInterchange,
     Trailer,
+    group_info,
     open_interchange,
     split_elements,
     value_at,
@@ -214,6 +215,7 @@ class EdifactSession:
             current.group = value_at(elements, 5)
             current.group_messages = 0
             current.groups += 1
+            current.group_info = group_info(elements, current.groups)
         elif tag == "UNE":
             self._check_trailer(
                 Trailer("UNE", "UNG", current.group_messages, current.group or "", "messages"),
@@ -221,7 +223,7 @@ class EdifactSession:
                 source,
                 current.info,
             )
-            current.group = None
+            current.group = current.group_info = None
         else:
             if current.group is not None:
                 self._group_unfinished(current, source, "UNZ comes")
@@ -312,7 +314,7 @@ class EdifactSession:
             source.place(0),
             info=current.info,
         )
-        current.group = None
+        current.group = current.group_info = None
 
     def _close_unfinished(self, current: OpenInterchange, cut: Cut, why: str) -> None:
         info = current.info
@@ -382,6 +384,7 @@ class EdifactSession:
             delimiters=self._delimiters,
             references=current.references,
         )
+        tree.group = current.group_info
         summary = self.summary
         if tree.message_type not in summary.message_types:
             summary.message_types.append(tree.message_type)
