@@ -1,4 +1,5 @@
-"""What the intake does once an hour beside its work: the archive is swept."""
+"""What the intake does beside its work, in threads of its own: once an hour the archive is swept, once a minute the ages
+of what is kept back are looked at."""
 
 from __future__ import annotations
 
@@ -13,29 +14,32 @@ log = logging.getLogger(__name__)
 #: Seconds between two sweeps. The first comes soon after the start, so that a hub that is restarted often sweeps too.
 PAUSE = 3600.0
 FIRST = 60.0
+#: Seconds between two looks at the ages in the inbox.
+ALERTS_PAUSE = 60.0
+ALERTS_FIRST = 10.0
 
 
-class Housekeeping:
-    """Calls ``sweep`` in a thread of its own, every hour until ``stop``: a large archive must not hold up arrivals."""
+class Chore:
+    """Calls ``work`` in a thread of its own, again and again until ``stop``: what takes long must not hold up arrivals, and
+    what fails is tried again the next time."""
+
+    #: What was not done when it failed, for the log.
+    undone = "a chore was not done"
 
     def __init__(
-        self,
-        sweep: Callable[[], Sequence[str]],
-        *,
-        pause_seconds: float = PAUSE,
-        first_seconds: float = FIRST,
+        self, work: Callable[[], object], *, pause_seconds: float, first_seconds: float, name: str
     ) -> None:
-        self._sweep = sweep
+        self._work = work
         self._pause = pause_seconds
         self._first = first_seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; a sweep that is under way is waited for shortly, it may be cut off anywhere."""
+        """End it; work that is under way is waited for shortly, it may be cut off anywhere."""
         self._stop.set()
         self._thread.join(timeout=5)
 
@@ -47,13 +51,45 @@ class Housekeeping:
 
     def _once(self) -> None:
         try:
-            removed = self._sweep()
+            self._work()
         except HubError as error:
-            log.warning("the archive was not swept, the next try is in %.0f s: %s", self._pause, error)
+            log.warning("%s, the next try is in %.0f s: %s", self.undone, self._pause, error)
         except Exception:
-            # a defect here must not end the sweeps for good
-            log.exception("the archive was not swept, the next try is in %.0f s", self._pause)
-        else:
+            # a defect here must not end it for good
+            log.exception("%s, the next try is in %.0f s", self.undone, self._pause)
+
+
+class Housekeeping(Chore):
+    """Sweeps the archive every hour."""
+
+    undone = "the archive was not swept"
+
+    def __init__(
+        self,
+        sweep: Callable[[], Sequence[str]],
+        *,
+        pause_seconds: float = PAUSE,
+        first_seconds: float = FIRST,
+    ) -> None:
+        def work() -> None:
+            removed = sweep()
             log.info("archive swept: %d left-overs removed", len(removed))
             for name in removed:
                 log.info("archive swept: %s had no interchange", name)
+
+        super().__init__(work, pause_seconds=pause_seconds, first_seconds=first_seconds, name="housekeeping")
+
+
+class AgeAlerts(Chore):
+    """Looks every minute whether something has been kept back for too long; ``tell`` reports each case once."""
+
+    undone = "the ages in the inbox were not looked at"
+
+    def __init__(
+        self,
+        tell: Callable[[], object],
+        *,
+        pause_seconds: float = ALERTS_PAUSE,
+        first_seconds: float = ALERTS_FIRST,
+    ) -> None:
+        super().__init__(tell, pause_seconds=pause_seconds, first_seconds=first_seconds, name="age-alerts")

@@ -8,13 +8,14 @@ from sqlalchemy import Engine
 
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.registry import FlowRegistry
-from orderhub.intake.housekeeping import Housekeeping
+from orderhub.intake.housekeeping import AgeAlerts, Housekeeping
 from orderhub.intake.reminders import LedgerView
 from orderhub.intake.scheduler_api import SchedulerApi
 from orderhub.intake.watcher import Intake, stop_on_signals
-from orderhub.ledger import backlog, flow_state
+from orderhub.ledger import backlog, flow_state, inbox_alerts
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine, transaction
+from orderhub.ledger.inbox import CaseState
 from orderhub.ledger.sweep import sweep_archive
 from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints as addresses
@@ -31,6 +32,22 @@ def sweep(engine: Engine, reachable: addresses.Endpoints) -> list[str]:
     return sweep_archive(engine, Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key)))
 
 
+def alert_hours(settings: Settings) -> dict[CaseState, float]:
+    """After how many hours a case of each state is reported."""
+    files = settings.alert_hours_files
+    return {
+        CaseState.QUARANTINED: settings.alert_hours_quarantined,
+        CaseState.CONFLICT: settings.alert_hours_quarantined,
+        CaseState.REJECTED: settings.alert_hours_rejected,
+        CaseState.WAITING: settings.alert_hours_waiting,
+        CaseState.REFUSED: files,
+        CaseState.READ: files,
+        CaseState.PARTIAL: files,
+        CaseState.UNKNOWN_SENDER: settings.alert_hours_unknown_sender,
+        CaseState.IN_DOUBT: settings.alert_hours_in_doubt,
+    }
+
+
 def run(settings: Settings | None = None) -> None:
     """Work until SIGTERM or SIGINT.
 
@@ -45,6 +62,7 @@ def run(settings: Settings | None = None) -> None:
     api = SchedulerApi(reachable.airflow_url, reachable.airflow_user, reachable.airflow_password)
     engine = create_engine(reachable.database_url, pool_size=2)
     housekeeping = Housekeeping(lambda: sweep(engine, reachable))
+    alerts = AgeAlerts(lambda: inbox_alerts.tell(engine, alert_hours(settings)))
 
     def look() -> LedgerView:
         with transaction(engine) as connection:
@@ -62,9 +80,11 @@ def run(settings: Settings | None = None) -> None:
     )
     stop_on_signals(intake)
     housekeeping.start()
+    alerts.start()
     try:
         intake.run()
     finally:
+        alerts.stop()
         housekeeping.stop()
         api.close()
         engine.dispose()

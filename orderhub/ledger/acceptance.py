@@ -2,6 +2,11 @@
 
 The claim is one ``INSERT .. ON CONFLICT DO NOTHING``: the unique constraint ``identity_once`` alone decides who was first,
 also between two transactions at the same moment. Nothing looks first and inserts then.
+
+Of master data (``orderhub.documents.MASTER_DATA``) the newest record counts: other content under the same number from a
+later interchange is its next version and no conflict; one that comes late, from an earlier interchange than the record
+that is there, is superseded at once. Two different records under one number in one interchange are a conflict: which of
+them is meant, nobody can say.
 """
 
 from __future__ import annotations
@@ -9,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, text
 
+from orderhub.documents import MASTER_DATA
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import effects
 from orderhub.ledger.codec import findings_from, findings_to_json, places_from
@@ -41,7 +48,11 @@ _TAKEN = text(
     SELECT d.id, d.type, d.number, d.revision, d.interchange_id, d.ordinal, d.content_hash, d.places, d.findings,
         d.finding_count, i.id AS identity_id, i.document_id AS holder, i.interchange_id AS holder_interchange,
         i.ordinal AS holder_ordinal, i.content_hash AS holder_hash, i.released, h.state AS holder_state,
-        f.name AS holder_file, f.received_at AS holder_received
+        f.name AS holder_file, f.received_at AS holder_received,
+        EXISTS (SELECT 1 FROM ledger.outbox AS o WHERE o.document_id = h.id
+                AND (o.unclear OR o.state IN ('done', 'leased', 'in_doubt'))) AS holder_sent,
+        EXISTS (SELECT 1 FROM ledger.document AS n WHERE n.interchange_id = h.interchange_id AND n.ordinal = h.ordinal
+                AND n.generation > h.generation AND n.state IN ('translated', 'retrying')) AS holder_corrected
     FROM ledger.document AS d
     JOIN ledger.identity AS i ON i.company = d.company AND i.environment = d.environment AND i.agreement = d.agreement
         AND i.type = d.type AND i.number = d.number AND i.revision = d.revision
@@ -59,6 +70,13 @@ _TAKE_OVER = text(
     FROM unnest(CAST(:identities AS bigint[]), CAST(:ids AS bigint[])) AS t(identity_id, document_id)
     JOIN ledger.document AS d ON d.id = t.document_id
     WHERE i.id = t.identity_id
+    """
+)
+# A later interchange that said the same again has confirmed the record: what lies between the two is older than it.
+_CONFIRMED = text(
+    """
+    SELECT duplicate_of, max(interchange_id) AS last FROM ledger.document
+    WHERE duplicate_of = ANY(CAST(:ids AS bigint[])) GROUP BY duplicate_of
     """
 )
 _DUPLICATES = text(
@@ -115,57 +133,121 @@ def accept(
 ) -> Accepted:
     """Accept translated documents and enqueue one effect per target. The same content under a taken identity becomes a
     ``duplicate``; other content from another message a ``conflict`` (with a finding that names the first document);
-    from the same message of the same interchange (a corrected re-run) it takes the identity over as a new version.
-    Documents that are no longer ``translated`` are left as they are."""
+    from the same message of the same interchange (a corrected re-run) it takes the identity over as a new version, and so
+    does a newer record of master data. Documents that are no longer ``translated`` are left as they are."""
     live = [int(found) for found in connection.execute(_LIVE, {"ids": list(ids)}).scalars()]
     if not live:
         return Accepted(accepted=[], duplicates={}, conflicts={})
     accepted = [int(found) for found in connection.execute(_CLAIM, {"ids": live}).scalars()]
+    everything = _Verdicts()
+
+    def admit(ids: list[int]) -> None:
+        move_documents(
+            connection, ids, DocumentState.ACCEPTED, actor=actor, run=run, suite=suite, strict=True
+        )
+        enqueue(connection, ids, targets, actor, run)
+
+    rest = sorted(set(live) - set(accepted))
+    if any(row_type in MASTER_DATA for row_type in _types(connection, rest)):
+        # a newer record in this very list supersedes an accepted one, with its effects
+        admit(sorted(accepted))
+        admitted = set(accepted)
+    else:
+        admitted = set()
+    while rest:
+        found = _judge(connection, rest)
+        _take_over(connection, found.takeovers, actor, run)
+        accepted += found.takeovers.values()
+        _mark(connection, found.duplicates, found.conflicts, found.texts)
+        for judged, state, reason in (
+            (found.duplicates, DocumentState.DUPLICATE, None),
+            (found.conflicts, DocumentState.CONFLICT, None),
+            (found.outdated, DocumentState.SUPERSEDED, "a newer record is there"),
+        ):
+            move_documents(
+                connection, list(judged), state, actor=actor, run=run, reason=reason, suite=suite, strict=True
+            )
+        everything.duplicates |= found.duplicates
+        everything.conflicts |= found.conflicts
+        rest = found.later
+        if rest:
+            admit(sorted(set(accepted) - admitted))
+            admitted |= set(accepted)
+    accepted.sort()
+    admit([one for one in accepted if one not in admitted])
+    return Accepted(accepted=accepted, duplicates=everything.duplicates, conflicts=everything.conflicts)
+
+
+class _Verdicts(msgspec.Struct):
+    """Documents whose identity is taken, told apart. ``takeovers``: identity id → document id. ``texts``: the findings of
+    conflicts. ``outdated``: master data, document id → the newer record. ``later``: to be judged again when what was
+    taken over now has been admitted."""
+
     duplicates: dict[int, int] = {}
     conflicts: dict[int, int] = {}
-    rest = sorted(set(live) - set(accepted))
-    if rest:
-        takeovers, conflict_findings = _judge(connection, rest, duplicates, conflicts)
-        _take_over(connection, takeovers, actor, run)
-        accepted += takeovers.values()
-        _mark(connection, duplicates, conflicts, conflict_findings)
-        for found, state in ((duplicates, DocumentState.DUPLICATE), (conflicts, DocumentState.CONFLICT)):
-            move_documents(connection, list(found), state, actor=actor, run=run, suite=suite, strict=True)
-    accepted.sort()
-    move_documents(
-        connection, accepted, DocumentState.ACCEPTED, actor=actor, run=run, suite=suite, strict=True
-    )
-    enqueue(connection, accepted, targets, actor, run)
-    return Accepted(accepted=accepted, duplicates=duplicates, conflicts=conflicts)
-
-
-def _judge(
-    connection: Connection, ids: list[int], duplicates: dict[int, int], conflicts: dict[int, int]
-) -> tuple[dict[int, int], dict[int, str]]:
-    """Tell duplicates, conflicts and corrections apart; returns corrections (identity id → document id) and the findings
-    of conflicts."""
+    outdated: dict[int, int] = {}
     takeovers: dict[int, int] = {}
     texts: dict[int, str] = {}
+    later: list[int] = []
+
+
+def _types(connection: Connection, ids: list[int]) -> set[str]:
+    if not ids:
+        return set()
+    query = text("SELECT DISTINCT type FROM ledger.document WHERE id = ANY(CAST(:ids AS bigint[]))")
+    return set(connection.execute(query, {"ids": ids}).scalars())
+
+
+def _judge(connection: Connection, ids: list[int]) -> _Verdicts:
+    """Tell duplicates, conflicts, corrections and newer records apart."""
+    found = _Verdicts()
     taken_now: dict[int, Row[Any]] = {}
-    for row in connection.execute(_TAKEN, {"ids": ids}).all():
+    rows = connection.execute(_TAKEN, {"ids": ids}).all()
+    confirmed = _confirmed(connection, rows)
+    for row in rows:
         now = taken_now.get(row.identity_id)
+        master = row.type in MASTER_DATA
+        if now is not None and master and row.interchange_id > now.interchange_id:
+            found.later.append(row.id)
+            continue
         if now is not None:
             # the identity was taken over by a document earlier in this very list
             holder, content, gone, same_message = now.id, now.content_hash, False, False
         else:
             holder, content = row.holder, row.holder_hash
             same_message = (row.interchange_id, row.ordinal) == (row.holder_interchange, row.holder_ordinal)
-            gone = row.released or (same_message and DocumentState(row.holder_state) in _GONE)
+            gone = (
+                row.released or (same_message and DocumentState(row.holder_state) in _GONE) or _given_up(row)
+            )
+        standing = now.interchange_id if now is not None else row.holder_interchange
+        newest = max(standing, confirmed.get(holder, 0))
         if content == row.content_hash and not gone:
-            duplicates[row.id] = holder
-        elif gone or same_message:
-            takeovers[row.identity_id] = row.id
+            found.duplicates[row.id] = holder
+        elif gone or same_message or (master and row.interchange_id > newest):
+            found.takeovers[row.identity_id] = row.id
             taken_now[row.identity_id] = row
+        elif master and row.interchange_id < newest and row.interchange_id != standing:
+            found.outdated[row.id] = holder
         else:
-            conflicts[row.id] = holder
+            found.conflicts[row.id] = holder
             findings = [_conflict(row, holder), *findings_from(row.findings)]
-            texts[row.id] = findings_to_json(findings)
-    return takeovers, texts
+            found.texts[row.id] = findings_to_json(findings)
+    return found
+
+
+def _confirmed(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, int]:
+    """The latest interchange that said the same as a record that is there; only of master data."""
+    holders = sorted({row.holder for row in rows if row.type in MASTER_DATA})
+    if not holders:
+        return {}
+    return {row.duplicate_of: row.last for row in connection.execute(_CONFIRMED, {"ids": holders})}
+
+
+def _given_up(row: Row[Any]) -> bool:
+    """A superseded holder of which no target has anything, and whose correction is not on its way (it is in quarantine, or
+    has another number): the number is free for whoever comes with it."""
+    superseded = DocumentState(row.holder_state) is DocumentState.SUPERSEDED
+    return superseded and not row.holder_sent and not row.holder_corrected
 
 
 def _conflict(row: Row[Any], holder: int) -> Finding:
@@ -195,10 +277,10 @@ def _take_over(connection: Connection, takeovers: dict[int, int], actor: str, ru
         DocumentState.SUPERSEDED,
         actor=actor,
         run=run,
-        reason="a corrected translation took its identity",
+        reason="a correction or a newer record took its identity",
         only_from=(DocumentState.ACCEPTED, DocumentState.WAITING, DocumentState.REJECTED),
     )
-    effects.cancel(connection, replaced, reason="superseded by a correction")
+    effects.cancel(connection, replaced, reason="superseded by a correction or a newer record")
 
 
 def _mark(

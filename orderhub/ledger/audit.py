@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -59,31 +60,53 @@ _INSERT = text(
 )
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row to be: what ``append_all`` takes."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any] = {}
+
+
 def append(
     connection: Connection, *, actor: str, action: str, subject: str, detail: dict[str, Any] | None = None
 ) -> int:
     """Append a row in the caller's transaction and return its number; appenders wait for each other until commit, so do
     it last."""
+    entry = Entry(actor=actor, action=action, subject=subject, detail=detail or {})
+    return append_all(connection, [entry])[0]
+
+
+def append_all(connection: Connection, entries: Sequence[Entry]) -> list[int]:
+    """Append rows in this order, as ``append`` does, in three statements however many they are."""
+    if not entries:
+        return []
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = connection.execute(_LAST).one_or_none()
-    seq, prev = (1, GENESIS) if last is None else (int(last.seq) + 1, str(last.hash))
-    at = dt.datetime.now(dt.UTC)
-    actor, action, subject = clean(actor), clean(action), clean(subject)
-    stored = to_json(detail or {})
-    connection.execute(
-        _INSERT,
-        {
-            "seq": seq,
-            "at": at,
-            "actor": actor,
-            "action": action,
-            "subject": subject,
-            "detail": stored,
-            "prev_hash": prev,
-            "hash": _hash(seq, at, actor, action, subject, stored, prev),
-        },
-    )
-    return seq
+    seq, prev = (0, GENESIS) if last is None else (int(last.seq), str(last.hash))
+    made: list[dict[str, Any]] = []
+    for entry in entries:
+        seq += 1
+        at = dt.datetime.now(dt.UTC)
+        actor, action, subject = clean(entry.actor), clean(entry.action), clean(entry.subject)
+        stored = to_json(entry.detail)
+        digest = _hash(seq, at, actor, action, subject, stored, prev)
+        made.append(
+            {
+                "seq": seq,
+                "at": at,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "detail": stored,
+                "prev_hash": prev,
+                "hash": digest,
+            }
+        )
+        prev = digest
+    connection.execute(_INSERT, made)
+    return [int(row["seq"]) for row in made]
 
 
 _ALL = text(

@@ -30,6 +30,7 @@ __all__ = [
     "make_batches",
     "quarantine",
     "renew_batch",
+    "restore",
     "retry",
 ]
 
@@ -218,6 +219,14 @@ def quarantine(
     return move_documents(connection, ids, DocumentState.QUARANTINED, actor=actor, run=run, suite=suite)
 
 
+# A translation holds its interchange before its documents; so does who asks for another one.
+_LOCK_INTERCHANGES = text(
+    """
+    SELECT id FROM ledger.interchange
+    WHERE id IN (SELECT interchange_id FROM ledger.document WHERE id = ANY(CAST(:ids AS bigint[])))
+    ORDER BY id FOR NO KEY UPDATE
+    """
+)
 _REQUEST = text(
     """
     UPDATE ledger.interchange SET retry_requested_at = clock_timestamp(), attempts = 0
@@ -228,7 +237,9 @@ _REQUEST = text(
 
 def retry(connection: Connection, ids: Sequence[int], *, actor: str, reason: str = "") -> list[int]:
     """Translate quarantined, conflicting or rejected documents again from the original, in a new generation, at the
-    flow's next run. Returns the ids moved. Raises ``LedgerError`` for a document in another state."""
+    flow's next run. The audit keeps which mapping and suite they had. Returns the ids moved. Raises ``LedgerError`` for a
+    document in another state."""
+    connection.execute(_LOCK_INTERCHANGES, {"ids": list(ids)})
     effects.lock(connection, ids)
     moved = move_documents(
         connection,
@@ -240,8 +251,24 @@ def retry(connection: Connection, ids: Sequence[int], *, actor: str, reason: str
     )
     effects.cancel(connection, moved, reason="the document is translated again")
     connection.execute(_REQUEST, {"ids": moved})
-    _audit(connection, moved, actor, "document.retry", reason)
+    _audit(connection, moved, actor, "document.retry", reason, versions=_versions(connection, moved))
     return moved
+
+
+_VERSIONS = text(
+    """
+    SELECT id, mapping_name || ' v' || mapping_version AS mapping, suite_name || '@' || left(suite_hash, 12) AS suite
+    FROM ledger.document WHERE id = ANY(CAST(:ids AS bigint[]))
+    """
+)
+
+
+def _versions(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """With which mapping and suite the documents were made."""
+    return {
+        row.id: {name: made for name, made in (("mapping", row.mapping), ("suite", row.suite)) if made}
+        for row in connection.execute(_VERSIONS, {"ids": list(ids)})
+    }
 
 
 # held by a discarded document, or by an earlier generation of it that gave way
@@ -272,7 +299,64 @@ def discard(connection: Connection, ids: Sequence[int], *, actor: str, reason: s
     return moved
 
 
-def _audit(connection: Connection, ids: Sequence[int], actor: str, action: str, reason: str) -> None:
-    detail = {"reason": reason} if reason else {}
-    for document_id in ids:
-        audit.append(connection, actor=actor, action=action, subject=f"document:{document_id}", detail=detail)
+_DISCARDED_FROM = text(
+    """
+    SELECT DISTINCT ON (t.document_id) t.document_id, t.from_state,
+        EXISTS (SELECT 1 FROM ledger.document AS n WHERE n.interchange_id = d.interchange_id AND n.ordinal = d.ordinal
+                AND n.generation > d.generation) AS followed
+    FROM ledger.transition AS t JOIN ledger.document AS d ON d.id = t.document_id
+    WHERE t.document_id = ANY(CAST(:ids AS bigint[])) AND t.to_state = 'discarded'
+    ORDER BY t.document_id, t.id DESC
+    """
+)
+
+
+def restore(connection: Connection, ids: Sequence[int], *, actor: str, reason: str) -> list[int]:
+    """Bring discarded documents back to where they were kept (a rejected one to quarantine: its effects are cancelled).
+    Raises ``LedgerError`` for a document that is not discarded, or whose message was translated again since."""
+    found = {row.document_id: row for row in connection.execute(_DISCARDED_FROM, {"ids": list(ids)})}
+    followed = sorted(each for each, row in found.items() if row.followed)
+    if followed:
+        raise LedgerError(
+            f"Document {followed[0]} was translated again after it was discarded.",
+            todo="Look at the later document of the same message.",
+        )
+    conflicts = [each for each, row in found.items() if row.from_state == DocumentState.CONFLICT.value]
+    rest = sorted(set(ids) - set(conflicts))
+    moved: list[int] = []
+    for to, chosen in ((DocumentState.CONFLICT, conflicts), (DocumentState.QUARANTINED, rest)):
+        moved += move_documents(
+            connection,
+            chosen,
+            to,
+            actor=actor,
+            reason=clean_or_none(reason) or None,
+            only_from=(DocumentState.DISCARDED,),
+            strict=True,
+        )
+    _audit(connection, sorted(moved), actor, "document.restore", reason)
+    return sorted(moved)
+
+
+def _audit(
+    connection: Connection,
+    ids: Sequence[int],
+    actor: str,
+    action: str,
+    reason: str,
+    *,
+    versions: Mapping[int, Mapping[str, str]] | None = None,
+) -> None:
+    said = {"reason": reason} if reason else {}
+    audit.append_all(
+        connection,
+        [
+            audit.Entry(
+                actor=actor,
+                action=action,
+                subject=f"document:{document_id}",
+                detail={**said, **(versions or {}).get(document_id, {})},
+            )
+            for document_id in ids
+        ],
+    )

@@ -303,7 +303,9 @@ _SUMMARY = text(
 )
 
 
-def settle_documents(connection: Connection, ids: Collection[int], *, run: int | None = None) -> None:
+def settle_documents(
+    connection: Connection, ids: Collection[int], *, run: int | None = None, actor: str = "load"
+) -> None:
     """Bring documents to the state that follows from all their effects."""
     # locked first: two targets that finish at the same moment must see each other's rows
     connection.execute(_LOCK_DOCUMENTS, {"ids": list(ids)})
@@ -321,7 +323,7 @@ def settle_documents(connection: Connection, ids: Collection[int], *, run: int |
         if to.value != row.state:
             moves.setdefault((to, reason), []).append(row.id)
     for (to, reason), moved in moves.items():
-        move_documents(connection, moved, to, actor="load", run=run, reason=reason, strict=True)
+        move_documents(connection, moved, to, actor=actor, run=run, reason=reason, strict=True)
 
 
 _RELEASE = text(

@@ -66,7 +66,7 @@ INTERCHANGE_TRANSITIONS: dict[InterchangeState, frozenset[InterchangeState]] = {
     _I.RECEIVED: frozenset(TRANSLATION_OUTCOMES),
     _I.TRANSLATED: frozenset({_I.RECEIVED, _I.PARTIAL}),
     _I.PARTIAL: frozenset({_I.RECEIVED, _I.TRANSLATED}),
-    _I.REFUSED: frozenset({_I.RECEIVED}),
+    _I.REFUSED: frozenset({_I.RECEIVED, _I.PARTIAL, _I.TRANSLATED}),
     _I.READ: frozenset({_I.RECEIVED}),
     _I.DUPLICATE: frozenset({_I.RECEIVED}),
 }
@@ -83,7 +83,7 @@ DOCUMENT_TRANSITIONS: dict[DocumentState, frozenset[DocumentState]] = {
     _D.RETRYING: frozenset({_D.SUPERSEDED, _D.QUARANTINED}),
     _D.DUPLICATE: frozenset({_D.SUPERSEDED}),
     _D.SUPERSEDED: frozenset(),
-    _D.DISCARDED: frozenset(),
+    _D.DISCARDED: frozenset({_D.QUARANTINED, _D.CONFLICT}),
 }
 
 #: What an operator sees as the quarantine.

@@ -145,6 +145,26 @@ class Settings(BaseSettings):
         "here. Unset: `outbox` in the data folder.",
     )
 
+    alert_hours_quarantined: float = Field(
+        24,
+        ge=0,
+        description="Documents in quarantine or in conflict for longer than so many hours are reported once: in the "
+        "intake's log (`INBOX_OVERDUE`) and on the pages. 0: never.",
+    )
+    alert_hours_rejected: float = Field(24, ge=0, description="The same for documents that a target refused.")
+    alert_hours_waiting: float = Field(
+        72, ge=0, description="The same for documents that wait for an approval."
+    )
+    alert_hours_files: float = Field(
+        24, ge=0, description="The same for files that were refused, only read, or used in part."
+    )
+    alert_hours_unknown_sender: float = Field(
+        24, ge=0, description="The same for files of a sender that no agreement knows."
+    )
+    alert_hours_in_doubt: float = Field(
+        1, ge=0, description="The same for effects of which nobody knows whether the target has them."
+    )
+
     language: Literal["en", "zh-CN"] = Field(
         "en", description="Language of pages, where the reader sets none."
     )

@@ -43,7 +43,13 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
     if isinstance(annotation, types.UnionType):
         return " or ".join(_kind(part) for part in typing.get_args(annotation) if part is not types.NoneType)
-    return {Path: "path", SecretStr: "text, secret", str: "text", int: "number"}[annotation]
+    return {
+        Path: "path",
+        SecretStr: "text, secret",
+        str: "text",
+        int: "number",
+        float: "number",
+    }[annotation]
 
 
 def _default(field: FieldInfo) -> str:

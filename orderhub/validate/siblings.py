@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -19,8 +19,26 @@ _SIBLINGS = text(
     """
     SELECT id, interchange_id, state, type, canonical, findings FROM ledger.document
     WHERE interchange_id = ANY(CAST(:interchanges AS bigint[])) AND NOT id = ANY(CAST(:known AS bigint[]))
-      AND state IN ('translated', 'quarantined')
+      AND state IN ('translated', 'quarantined', 'conflict')
     ORDER BY id
+    """
+)
+# Documents whose number is taken by another message with other content, or by an earlier message of the same file. What
+# acceptance would say of them, as far as it can be known before; it alone decides.
+_TAKEN = text(
+    """
+    SELECT d.id, d.interchange_id FROM ledger.document AS d
+    JOIN ledger.identity AS i ON i.company = d.company AND i.environment = d.environment AND i.agreement = d.agreement
+        AND i.type = d.type AND i.number = d.number AND i.revision = d.revision
+    JOIN ledger.document AS h ON h.id = i.document_id
+    WHERE d.id = ANY(CAST(:ids AS bigint[])) AND NOT i.released AND i.content_hash <> d.content_hash
+      AND (i.interchange_id, i.ordinal) <> (d.interchange_id, d.ordinal) AND h.state <> 'superseded'
+    UNION
+    SELECT d.id, d.interchange_id FROM ledger.document AS d
+    JOIN ledger.document AS e ON e.interchange_id = d.interchange_id AND e.ordinal < d.ordinal
+        AND e.company = d.company AND e.environment = d.environment AND e.agreement = d.agreement AND e.type = d.type
+        AND e.number = d.number AND e.revision = d.revision AND e.content_hash <> d.content_hash
+    WHERE d.id = ANY(CAST(:ids AS bigint[])) AND e.state = 'translated'
     """
 )
 
@@ -30,13 +48,16 @@ def siblings(
 ) -> tuple[set[int], dict[int, tuple[int, Document]]]:
     """The other documents of these interchanges.
 
-    :returns: interchanges of which one is in quarantine for a reason of its own; and the documents that wait in other
-        batches, by id, with their interchange.
+    :returns: interchanges of which one is kept back for a reason of its own (in quarantine, or in conflict with another
+        document); and the documents that wait in other batches, by id, with their interchange.
     """
     broken: set[int] = set()
     waiting: dict[int, tuple[int, Document]] = {}
     rows = connection.execute(_SIBLINGS, {"interchanges": list(interchanges), "known": list(known)})
     for row in rows:
+        if row.state == DocumentState.CONFLICT.value:
+            broken.add(row.interchange_id)
+            continue
         if row.state == DocumentState.QUARANTINED.value:
             own = [f for f in findings_from(row.findings) if f.severity is Severity.ERROR and f.code != HELD]
             if own:
@@ -47,6 +68,13 @@ def siblings(
         except (msgspec.ValidationError, KeyError):
             broken.add(row.interchange_id)
     return broken, waiting
+
+
+def in_conflict(connection: Connection, documents: Collection[int]) -> dict[int, int]:
+    """Those of the documents that would come into conflict with another document now, with their interchange."""
+    if not documents:
+        return {}
+    return {row.id: row.interchange_id for row in connection.execute(_TAKEN, {"ids": list(documents)})}
 
 
 def held() -> Finding:

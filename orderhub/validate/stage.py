@@ -13,11 +13,11 @@ from orderhub.documents import Document
 from orderhub.findings import Finding, Severity
 from orderhub.ledger import artifacts, documents
 from orderhub.ledger.engine import retrying, transaction
-from orderhub.ledger.records import BatchDocument, ClaimedBatch, Suite, Target
+from orderhub.ledger.records import Accepted, BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
 from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, ValidateResult
-from orderhub.validate.siblings import held, siblings
+from orderhub.validate.siblings import held, in_conflict, siblings
 from orderhub.validate.suite import CompiledSuite, compiled_suite, suite_path
 
 log = logging.getLogger(__name__)
@@ -63,14 +63,18 @@ def _held_back(
     with transaction(ctx.ledger) as connection:
         known = [row.id for row in claim.documents]
         elsewhere, waiting = siblings(connection, sorted({row.interchange_id for row in strict}), known)
-    broken |= elsewhere
+        here = [row.id for row in strict if row.id not in bad]
+        taken = in_conflict(connection, [*here, *waiting])
+    broken |= elsewhere | set(taken.values())
     if suite is not None and waiting:
         judged = suite.run([(number, document) for number, (_, document) in waiting.items()])
         for number, found in judged.items():
             interchange = waiting[number][0]
             if _is_bad(_as_agreed(ctx, agreements[interchange], found)):
                 broken.add(interchange)
-    return {row.id: [held()] for row in strict if row.interchange_id in broken and row.id not in bad}
+    # a conflict goes on to acceptance, which says with what
+    own = bad | taken.keys()
+    return {row.id: [held()] for row in strict if row.interchange_id in broken and row.id not in own}
 
 
 def _all_or_nothing(ctx: HubContext, flow: Flow, agreement: str) -> bool:
@@ -160,14 +164,8 @@ def _write(
     accepted = duplicates = conflicts = 0
     moved = documents.quarantine(connection, bad, suite=stamp, run=run)
     documents.add_findings(connection, noted)
-    for environment, rows in _by_environment(good):
-        verdict = documents.accept(
-            connection,
-            [row.id for row in rows],
-            targets=_targets(flow, environment),
-            suite=stamp,
-            run=run,
-        )
+    verdicts, late = _accept(ctx, flow, run, stamp, good, connection)
+    for rows, verdict in verdicts:
         accepted += len(verdict.accepted)
         duplicates += len(verdict.duplicates)
         conflicts += len(verdict.conflicts)
@@ -179,7 +177,7 @@ def _write(
     result = ValidateResult(
         batch=claim.id,
         accepted=accepted,
-        quarantined=len(moved),
+        quarantined=len(moved) + late,
         duplicates=duplicates,
         conflicts=conflicts,
     )
@@ -187,12 +185,53 @@ def _write(
         "batch %d: %d accepted, %d quarantined, %d duplicates, %d conflicts",
         claim.id,
         accepted,
-        len(moved),
+        len(moved) + late,
         duplicates,
         conflicts,
         extra={"flow": flow.name, "run": run, "batch": claim.id},
     )
     return result
+
+
+def _accept(
+    ctx: HubContext,
+    flow: Flow,
+    run: int,
+    stamp: Suite | None,
+    good: Sequence[BatchDocument],
+    connection: Connection,
+) -> tuple[list[tuple[list[BatchDocument], Accepted]], int]:
+    """Accept documents, a verdict for each environment; and how many were held back after all, because one of their
+    interchange turned out to be in conflict only now (somebody else took its number in this moment)."""
+    savepoint = connection.begin_nested()
+    verdicts = [
+        (
+            rows,
+            documents.accept(
+                connection,
+                [row.id for row in rows],
+                targets=_targets(flow, environment),
+                suite=stamp,
+                run=run,
+            ),
+        )
+        for environment, rows in _by_environment(good)
+    ]
+    conflicts = {number for _, verdict in verdicts for number in verdict.conflicts}
+    broken = {
+        row.interchange_id
+        for row in good
+        if row.id in conflicts and _all_or_nothing(ctx, flow, row.agreement)
+    }
+    late = [row for row in good if row.interchange_id in broken and row.id not in conflicts]
+    if not late:
+        savepoint.commit()
+        return verdicts, 0
+    savepoint.rollback()
+    kept_back = documents.quarantine(connection, {row.id: [held()] for row in late}, suite=stamp, run=run)
+    left = [row for row in good if row not in late]
+    again, later = _accept(ctx, flow, run, stamp, left, connection)
+    return again, len(kept_back) + later
 
 
 def _by_environment(rows: Sequence[BatchDocument]) -> list[tuple[Environment, list[BatchDocument]]]:

@@ -15,9 +15,16 @@ def test_every_state_has_an_entry() -> None:
     assert set(INTERCHANGE_TRANSITIONS) == set(InterchangeState)
 
 
-def test_only_superseded_and_discarded_are_final() -> None:
+def test_only_superseded_is_final() -> None:
     final = {state for state, following in DOCUMENT_TRANSITIONS.items() if not following}
-    assert final == {DocumentState.SUPERSEDED, DocumentState.DISCARDED}
+    assert final == {DocumentState.SUPERSEDED}
+
+
+def test_what_was_discarded_comes_back_to_a_person_only() -> None:
+    assert DOCUMENT_TRANSITIONS[DocumentState.DISCARDED] == {
+        DocumentState.QUARANTINED,
+        DocumentState.CONFLICT,
+    }
 
 
 def test_every_state_but_the_first_can_be_reached() -> None:
