@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from connectors.folder.names import decoded, encoded, shown
+from connectors.folder.reply import sweep, write_answer
 from connectors.folder.settings import FolderSettings
 from connectors.folder.tree import (
     NotRegular,
@@ -23,7 +24,7 @@ from connectors.folder.tree import (
     open_root,
     read,
 )
-from orderhub.connector import Bookmark, Capability, Connector, Health, Interchange, Settlement
+from orderhub.connector import Bookmark, Capability, Connector, Health, Interchange, Outcome, Settlement
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ class FolderConnector(Connector[FolderSettings]):
     given again until it is, and the arrival tells the hub that it knows it."""
 
     name = "folder"
-    capabilities = Capability.PULL | Capability.INCREMENTAL
+    capabilities = Capability.PULL | Capability.INCREMENTAL | Capability.REPLY
     settings_type = FolderSettings
+    _swept = False
 
     def check(self) -> Health:
         """Whether the folder can be read, and files be moved within it; writes nothing."""
@@ -179,6 +181,21 @@ class FolderConnector(Connector[FolderSettings]):
                 f"{interchange.name} cannot be moved to {'/'.join(target)} in {path}: {error.strerror}.",
                 todo="Give the hub's user the right to write there, on the same file system.",
             ) from error
+
+    def reply(self, name: str, data: bytes, key: str) -> Outcome:
+        """Put an answer into the folder; a relative ``path`` is below the hub's outbox folder, which is made. See
+        ``connectors.folder.reply``.
+
+        :raises ConnectorUnavailable: when the folder is not there or cannot be written now.
+        :raises ConnectorRefused: when it may not be written.
+        """
+        path = Path(self.settings.path)
+        own = not path.is_absolute()
+        folder = Path(self.ports.resource("outbox")) / path if own else path
+        if not self._swept:
+            self._swept = True
+            sweep(folder)
+        return write_answer(folder, name, data, key, create=own)
 
     def _path(self) -> Path:
         path = Path(self.settings.path)

@@ -23,7 +23,14 @@ import pytest
 
 pytest.register_assert_rewrite("orderhub.testing.contract")
 
-from orderhub.testing.contract import Arrive, ConnectorContract, Effects, FailAt, Settings  # noqa: E402 - rewritten
+from orderhub.testing.contract import (  # noqa: E402 - rewritten
+    Arrive,
+    ConnectorContract,
+    Effects,
+    FailAt,
+    Replies,
+    Settings,
+)
 from orderhub.testing.parts import ClosedPorts, Failure, PortsForTests, load_item, sample_order  # noqa: E402 - as above
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "FailAt",
     "Failure",
     "PortsForTests",
+    "Replies",
     "Settings",
     "load_item",
     "sample_order",

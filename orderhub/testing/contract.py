@@ -29,11 +29,14 @@ Settings = dict[str, Any]
 Arrive = Callable[[str, bytes], object]
 #: How many effects the target has under each key, asked in a way of its own, not through the connector.
 Effects = Callable[[Sequence[str]], dict[str, int]]
+#: What lies at the other side for the partner, by name, asked in a way of its own.
+Replies = Callable[[], dict[str, bytes]]
 #: While it is entered, the target fails at its n-th step (from 0). What it gives says whether it came to that.
 FailAt = Callable[[int], AbstractContextManager[Failure]]
 
 #: More steps than any load of five documents has.
 _STEPS = 60
+_REPLY = b"UNB+UNOC:3+4299999000009:14+4299999001006:14+261120:0831+1'UNZ+0+1'"
 DONE = (OutcomeState.WRITTEN, OutcomeState.UNCHANGED)
 
 
@@ -42,7 +45,7 @@ class ConnectorContract:
 
     For all: ``settings``; ``ports`` when it needs any; ``state`` (a callable that gives a picture of the other side, so
     that ``check`` is seen to leave it alone). PULL: ``arrive``. LOAD: ``effects``, and where it can be arranged
-    ``fail_at`` and ``unacceptable``. ``unreachable``: settings or ports with which the other side cannot be reached.
+    ``fail_at`` and ``unacceptable``. REPLY: ``replies``, and where it can be arranged ``reply_fails_at``. ``unreachable``: settings or ports with which the other side cannot be reached.
     """
 
     connector: ClassVar[str]
@@ -93,6 +96,16 @@ class ConnectorContract:
 
     @pytest.fixture
     def fail_at(self) -> FailAt | None:
+        return None
+
+    @pytest.fixture
+    def replies(self) -> Replies:
+        raise NotImplementedError(
+            "give a fixture `replies`: a callable () -> {name: bytes} of what lies there"
+        )
+
+    @pytest.fixture
+    def reply_fails_at(self) -> FailAt | None:
         return None
 
     @pytest.fixture
@@ -367,6 +380,75 @@ class ConnectorContract:
             assert found[outcome.key].reference == outcome.reference
         assert make().find([]) == {}
 
+    # REPLY
+
+    def test_a_reply_is_there_whole_under_its_name(
+        self, make: Callable[[], Connector[Any]], replies: Replies
+    ) -> None:
+        outcome = make().reply("CONTRL_acme_1_ab12.edi", _REPLY, "key-1")
+        assert (outcome.key, outcome.state) == ("key-1", OutcomeState.WRITTEN)
+        assert replies() == {"CONTRL_acme_1_ab12.edi": _REPLY}
+
+    def test_the_same_reply_again_is_one(self, make: Callable[[], Connector[Any]], replies: Replies) -> None:
+        connector = make()
+        connector.reply("CONTRL_acme_1_ab12.edi", _REPLY, "key-1")
+        for again in (connector, make()):
+            outcome = again.reply("CONTRL_acme_1_ab12.edi", _REPLY, "key-1")
+            assert outcome.state is OutcomeState.UNCHANGED
+        assert replies() == {"CONTRL_acme_1_ab12.edi": _REPLY}
+
+    def test_a_reply_never_replaces_another(
+        self, make: Callable[[], Connector[Any]], replies: Replies
+    ) -> None:
+        connector = make()
+        connector.reply("CONTRL_acme_1_ab12.edi", _REPLY, "key-1")
+        connector.reply("CONTRL_acme_1_ab12-2.edi", _REPLY, "key-2")
+        outcome = connector.reply("CONTRL_acme_1_ab12.edi", b"something else", "key-3")
+        assert outcome.state is OutcomeState.REJECTED
+        assert outcome.code and outcome.reason
+        assert replies() == {"CONTRL_acme_1_ab12.edi": _REPLY, "CONTRL_acme_1_ab12-2.edi": _REPLY}
+
+    @pytest.mark.parametrize("name", ["../out.edi", "a/b.edi", ".hidden.edi", "", "x.edi\n", "a\0.edi"])
+    def test_a_name_that_the_hub_would_never_give_is_refused(
+        self, make: Callable[[], Connector[Any]], replies: Replies, name: str
+    ) -> None:
+        with pytest.raises(ConnectorError):
+            make().reply(name, _REPLY, "key-1")
+        assert replies() == {}
+
+    def test_a_failure_while_replying_leaves_nothing_or_all_and_a_retry_completes(
+        self, make: Callable[[], Connector[Any]], replies: Replies, reply_fails_at: FailAt | None
+    ) -> None:
+        if reply_fails_at is None:
+            return
+        for step in range(_STEPS):
+            name = f"CONTRL_acme_{step}_ab12.edi"
+            with reply_fails_at(step) as failure:
+                try:
+                    make().reply(name, _REPLY, f"key-{step}")
+                except ConnectorError as error:
+                    assert error.retryable, error
+            assert replies().get(name, _REPLY) == _REPLY, "half a reply"
+            assert make().reply(name, _REPLY, f"key-{step}").state in DONE
+            assert replies()[name] == _REPLY
+            if not failure.happened:
+                assert step > 0, "reply_fails_at never failed anything"
+                assert len(replies()) == step + 1
+                return
+        raise AssertionError(f"a reply has more than {_STEPS} steps")
+
+    def test_an_unreachable_side_for_replies_is_a_typed_error_that_a_retry_can_help(
+        self, unreachable: tuple[Settings, PortsForTests] | None
+    ) -> None:
+        if unreachable is None:
+            return
+        connector = registry().create(self.connector, *unreachable)
+        with pytest.raises(ConnectorError) as caught:
+            connector.reply("CONTRL_acme_1_ab12.edi", _REPLY, "key-1")
+        assert caught.value.retryable
+        assert caught.value.todo
+        connector.close()
+
     # UPSERT
 
     def test_a_new_revision_is_a_new_version_of_the_same_thing(
@@ -396,6 +478,14 @@ _NEEDS = {
         "test_the_same_bytes_sent_twice_are_two_arrivals",
     ),
     Capability.PULL | Capability.INCREMENTAL: ("test_pull_resumes_from_any_bookmark",),
+    Capability.REPLY: (
+        "test_a_reply_is_there_whole_under_its_name",
+        "test_the_same_reply_again_is_one",
+        "test_a_reply_never_replaces_another",
+        "test_a_name_that_the_hub_would_never_give_is_refused",
+        "test_a_failure_while_replying_leaves_nothing_or_all_and_a_retry_completes",
+        "test_an_unreachable_side_for_replies_is_a_typed_error_that_a_retry_can_help",
+    ),
     Capability.LOAD: (
         "test_loading_nothing_gives_nothing",
         "test_one_outcome_per_key_in_order",

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orderhub.testing import Arrive, ConnectorContract, PortsForTests, Settings
+from orderhub.testing import (
+    Arrive,
+    ConnectorContract,
+    FailAt,
+    Failure,
+    PortsForTests,
+    Replies,
+    Settings,
+)
 
 
 class TestFolder(ConnectorContract):
@@ -28,6 +41,34 @@ class TestFolder(ConnectorContract):
     @pytest.fixture
     def state(self, tmp_path: Path):
         return lambda: sorted(os.walk(tmp_path))
+
+    @pytest.fixture
+    def replies(self, tmp_path: Path) -> Replies:
+        return lambda: {p.name: p.read_bytes() for p in tmp_path.iterdir() if not p.name.startswith(".")}
+
+    @pytest.fixture
+    def reply_fails_at(self, monkeypatch: pytest.MonkeyPatch) -> FailAt:
+        """The n-th of the system calls that write fails as on a full disk."""
+
+        @contextmanager
+        def failing(step: int) -> Iterator[Failure]:
+            failure, calls = Failure(), itertools.count()
+
+            def broken(real: Callable[..., Any]) -> Callable[..., Any]:
+                def call(*args: Any, **kwargs: Any) -> Any:
+                    if next(calls) == step:
+                        failure.happened = True
+                        raise OSError(errno.ENOSPC, "No space left on device")
+                    return real(*args, **kwargs)
+
+                return call
+
+            with monkeypatch.context() as patch:
+                for name in ("fdopen", "fsync", "rename"):
+                    patch.setattr(os, name, broken(getattr(os, name)))
+                yield failure
+
+        return failing
 
     @pytest.fixture
     def unreachable(self, tmp_path: Path) -> tuple[Settings, PortsForTests]:
