@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``segment`` is the tag; ``segment_number`` counts segments of the message from 1 (UNH or ST is 1); ``element`` and
     ``component`` count from 1; ``path`` is the place in the words of the format (``SG25[2]/LIN/C212/7140``,
     ``/Order/Line[2]/Price``, ``row 7, column Qty``); ``offset`` is the byte offset in the file, from 0; ``line`` and
-    ``column`` count from 1 (columns in characters).
+    ``column`` count from 1 (columns in characters). ``length`` is that of the value in bytes, where the format tells it.
     """
 
     file: str | None = None
@@ -44,6 +44,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int | None = None
     column: int | None = None
     excerpt: str | None = None
+    length: int | None = None
 
     def __str__(self) -> str:
         parts: list[str] = []

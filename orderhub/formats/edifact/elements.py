@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 
 from orderhub.formats.dialect import PathError
-from orderhub.formats.edifact import paths, select
-from orderhub.formats.edifact.grammar import Composite, Element, Segment
+from orderhub.formats.edi import paths, select
+from orderhub.formats.edi.grammar import Composite, Element, Segment
+from orderhub.formats.edi.scope import Within
 
 
 def segment_test(condition: paths.Condition, segment: Segment) -> select.Test:
@@ -160,3 +161,34 @@ def _check_nth(step: paths.Step, available: int) -> None:
             offset=step.offset,
             todo="Use an index that can occur.",
         )
+
+
+def within(segment: Segment, step: paths.Step, rest: tuple[paths.Step, ...]) -> Within:
+    """What a path reads of its segment; :class:`PathError` when it cannot occur."""
+    if not rest:
+        raise PathError(
+            f"{segment.tag} is a segment; a value needs its element.",
+            offset=step.offset,
+            todo="Write every step: segment/composite/element.",
+            suggestions=value_paths(segment, step.name)[:3],
+        )
+    if rest[0].kind == "composite":
+        composite, nth, candidates, what = composite_candidates(segment, step, rest)
+        last = rest[1]
+        return Within(
+            candidates,
+            what,
+            composite_index=nth - 1 if nth else None,
+            element_index=last.nth - 1 if last.nth else None,
+            chosen=bool(composite.conditions) or nth is not None or last.nth is not None,
+            repeats=len(candidates) > 1,
+        )
+    last = rest[0]
+    candidates, what = element_candidates(segment, step, last)
+    if len(rest) > 1:
+        raise PathError(
+            f"{last.name} is an element; nothing comes below it.", offset=rest[1].offset, todo="Stop there."
+        )
+    return Within(
+        candidates, what, element_index=last.nth - 1 if last.nth else None, chosen=last.nth is not None
+    )

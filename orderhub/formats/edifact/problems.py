@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
-
 from orderhub.findings import Severity
+from orderhub.formats.edi.policy import Policy
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
@@ -55,38 +52,17 @@ PROBLEMS: dict[str, tuple[Severity, str]] = {
     "EDIFACT_ELEMENT_CODE": (ERROR, "the code is not in the directory's list"),
 }
 
-#: Errors of a message that break the syntax itself (ISO 9735), not only its directory.
+#: Errors of a message that break the syntax itself (ISO 9735), not only its directory; without the standard's name.
 SYNTAX = frozenset(
-    {
-        "EDIFACT_UNH",
-        "EDIFACT_UNH_DUPLICATE",
-        "EDIFACT_UNT_MISSING",
-        "EDIFACT_UNT_COUNT",
-        "EDIFACT_UNT_REFERENCE",
-        "EDIFACT_CHARSET",
-        "EDIFACT_TAG",
-    }
+    {"UNH", "UNH_DUPLICATE", "UNT_MISSING", "UNT_COUNT", "UNT_REFERENCE", "CHARSET", "TAG"},
 )
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """How strict the reader is. An agreement with a partner may lower (or raise) severities.
+class EdifactPolicy(Policy, frozen=True):
+    """See :class:`Policy`."""
 
-    ``severities`` overrides the defaults of :data:`PROBLEMS`. ``guide_codes``: the severity of an unlisted code in a
-    message that names a guide in UNH 0057 (``EAN008``): guides add codes of their own to the directories'.
-    ``message_limit`` and ``segment_limit`` are in bytes: more than that in one message, or in one service segment or
-    run of garbage, is not looked at any further. ``message_segments``: nor is a message of more segments, empty ones
-    counted; a segment in memory takes hundreds of times the one byte that an empty one has in a file.
-    """
-
-    severities: Mapping[str, Severity] = {}
-    guide_codes: Severity = Severity.WARNING
-    message_limit: int = 8 * 1024 * 1024
-    message_segments: int = 200_000
-    segment_limit: int = 64 * 1024
-
-    def severity(self, code: str) -> Severity:
-        return self.severities.get(code) or PROBLEMS[code][0]
+    problems = PROBLEMS
+    prefix = "EDIFACT_"
 
 
-DEFAULT_POLICY = Policy()
+DEFAULT_POLICY = EdifactPolicy()

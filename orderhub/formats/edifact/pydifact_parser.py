@@ -14,7 +14,7 @@ from pydifact.exceptions import EDISyntaxError
 from pydifact.parser import Parser
 from pydifact.segments import Segment
 
-from orderhub.formats.edifact.syntax import Delimiters, shield
+from orderhub.formats.edi.delimiters import Delimiters, shield
 
 
 class PydifactParser(Parser):  # type: ignore[misc]  # pydifact is not typed strictly enough to derive from

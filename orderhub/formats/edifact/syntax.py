@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
-#: What may stand between segments without a word: line ends, blanks, and the padding that some systems append.
-BETWEEN_SEGMENTS = b" \t\r\n\x00\x1a"
+from orderhub.formats.edi.delimiters import Delimiters
 
 
-class Delimiters(NamedTuple):
-    """The service characters (ISO 9735 UNA). ``release`` is empty when UNA has a blank there: then none is in use."""
-
-    component: str = ":"
-    element: str = "+"
-    decimal: str = "."
-    release: str = "?"
-    repetition: str = " "
-    terminator: str = "'"
-
-    @classmethod
-    def from_una(cls, una: bytes) -> Delimiters | None:
-        """From the six characters after ``UNA``; ``None`` when they cannot be service characters."""
-        if len(una) != 6 or not una.isascii():
-            return None
-        component, element, decimal, release, repetition, terminator = list(una.decode("ascii"))
-        active = [c for c in (component, element, release, terminator) if c != " "]
-        if len(set(active)) != len(active) or " " in (component, element, terminator):
-            return None
-        if any(c.isalnum() for c in active):
-            return None
-        return cls(component, element, decimal, release.strip(), repetition, terminator)
-
-    def __str__(self) -> str:
-        release = self.release or " "
-        return f"{self.component}{self.element}{self.decimal}{release}{self.repetition}{self.terminator}"
+def delimiters_of_una(una: bytes) -> Delimiters | None:
+    """From the six characters after ``UNA``; ``None`` when they cannot be service characters. A blank as release
+    character means that none is in use."""
+    if len(una) != 6 or not una.isascii():
+        return None
+    component, element, decimal, release, repetition, terminator = list(una.decode("ascii"))
+    active = [c for c in (component, element, release, terminator) if c != " "]
+    if len(set(active)) != len(active) or " " in (component, element, terminator):
+        return None
+    if any(c.isalnum() for c in active):
+        return None
+    return Delimiters(component, element, decimal, release.strip(), repetition, terminator)
 
 
+#: ISO 9735: the service characters where no UNA names others.
 STANDARD = Delimiters()
 
 #: Syntax identifier (UNB 0001) → codec. ISO 9735 annex A; UNOX (code extension) is used for Japanese.
@@ -79,41 +64,3 @@ def repertoire(syntax: str, delimiters: Delimiters) -> bytes:
 def codec_of(syntax: str) -> str | None:
     """The codec of a syntax identifier, ``None`` when it is not one of ISO 9735's."""
     return CODECS.get(syntax)
-
-
-class Shield:
-    """Takes released characters out of the way of ``str.split`` and puts them back.
-
-    A released delimiter becomes a lone surrogate, which no decoder ever produces, so that nothing in a file can be
-    mistaken for one.
-    """
-
-    __slots__ = ("_back", "_release", "pairs")
-
-    def __init__(self, delimiters: Delimiters) -> None:
-        self._release = delimiters.release
-        self.pairs: list[tuple[str, str]] = []
-        self._back: dict[int, str] = {}
-        if delimiters.release:
-            specials = (delimiters.release, delimiters.terminator, delimiters.element, delimiters.component)
-            for number, char in enumerate(specials):
-                stand_in = chr(0xDC01 + number)
-                self.pairs.append((delimiters.release + char, stand_in))
-                self._back[0xDC01 + number] = char
-
-    def cover(self, text: str) -> str:
-        """Replace each release sequence. A release character before anything else just goes away."""
-        if not self._release or self._release not in text:
-            return text
-        for pair, stand_in in self.pairs:
-            text = text.replace(pair, stand_in)
-        return text.replace(self._release, "")
-
-    def uncover(self, text: str) -> str:
-        """The value as meant."""
-        return text.translate(self._back)
-
-
-@lru_cache(maxsize=64)
-def shield(delimiters: Delimiters) -> Shield:
-    return Shield(delimiters)

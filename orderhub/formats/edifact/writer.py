@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from orderhub.errors import SourceError
-from orderhub.formats.edifact.syntax import STANDARD, Delimiters, codec_of
+from orderhub.formats.edi.delimiters import Delimiters
+from orderhub.formats.edifact.syntax import STANDARD, codec_of
 
 #: An element: one value, or the components of a composite.
 ElementValue: TypeAlias = str | Sequence[str]

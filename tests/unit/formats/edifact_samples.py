@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orderhub.formats.base import MessageTree
-from orderhub.formats.edifact.problems import DEFAULT_POLICY, Policy
+from orderhub.formats.edi.policy import Policy
+from orderhub.formats.edifact.problems import DEFAULT_POLICY
 from orderhub.formats.edifact.reader import EdifactReader, EdifactSession
 
 #: One order that uses many groups, released characters, a decimal comma and repeated composites.

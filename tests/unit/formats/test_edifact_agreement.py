@@ -7,15 +7,18 @@ import random
 import pytest
 from edifact_samples import HEAD, LINE, RICH, TAIL, message, read, wrap
 
-from orderhub.formats.edifact.check import Collector, check_characters, check_message, split_exactly
-from orderhub.formats.edifact.envelope import Trailer
-from orderhub.formats.edifact.fast import FastReader
+from orderhub.formats.edi.check import Collector, check_message, split_exactly
+from orderhub.formats.edi.delimiters import Delimiters
+from orderhub.formats.edi.envelope import Trailer
+from orderhub.formats.edi.fast import FastReader
+from orderhub.formats.edi.scanner import Cut
+from orderhub.formats.edi.source import MessageSource
+from orderhub.formats.edi.tree import GroupNode
+from orderhub.formats.edifact.check import EdifactChecker, check_characters
 from orderhub.formats.edifact.grammar import directory, releases
+from orderhub.formats.edifact.messages import STYLE
 from orderhub.formats.edifact.problems import DEFAULT_POLICY
-from orderhub.formats.edifact.scanner import Cut
-from orderhub.formats.edifact.source import MessageSource
-from orderhub.formats.edifact.syntax import STANDARD, Delimiters
-from orderhub.formats.edifact.tree import GroupNode
+from orderhub.formats.edifact.syntax import STANDARD
 
 SAMPLES = [RICH, message(*HEAD, *LINE, *TAIL), message(*HEAD, *(LINE * 3), "UNS+S", "CNT+2:3")]
 CHARS = "ABZaz019+:'?.,- \n\rüÄ%"
@@ -56,7 +59,8 @@ def reference(source: MessageSource) -> tuple[GroupNode, list[str]]:
     segments = split_exactly(source)
     check_characters(source, "UNOC", collector)
     grammar = directory("D.96A").message("ORDERS")
-    node = check_message(grammar, source, segments, collector, guide=False)
+    checker = EdifactChecker(source.delimiters, collector, guide=False)
+    node = check_message(grammar, source, segments, collector, checker)
     header, trailer = node[1][0], [*node[1][-1], "", ""]
     check = Trailer("UNT", "UNH", len(segments), header[1], "segments")
     found = [finding.code for finding in collector.findings.kept]
@@ -108,7 +112,7 @@ def mutate(text: str, rng: random.Random) -> str:
 @pytest.mark.parametrize("seed", range(6))
 def test_fast_and_reference_agree_on_mutated_messages(seed: int) -> None:
     rng = random.Random(seed)
-    fast = FastReader(directory("D.96A").message("ORDERS"), STANDARD)
+    fast = FastReader(directory("D.96A").message("ORDERS"), STANDARD, STYLE)
     accepted = 0
     for _ in range(700):
         text = mutate(rng.choice(SAMPLES), rng)
@@ -126,7 +130,7 @@ def test_fast_and_reference_agree_on_mutated_messages(seed: int) -> None:
 @pytest.mark.parametrize("text", SAMPLES)
 def test_good_messages_go_the_fast_way(text: str) -> None:
     source = source_of(text)
-    node = FastReader(directory("D.96A").message("ORDERS"), STANDARD).read(text, source)
+    node = FastReader(directory("D.96A").message("ORDERS"), STANDARD, STYLE).read(text, source)
     slow, found = reference(source)
     assert found == []
     assert node is not None
@@ -137,7 +141,7 @@ def test_fast_way_serves_other_delimiters() -> None:
     own = Delimiters("*", "|", ",", "\\", " ", "~")
     text = message(*HEAD, *LINE, *TAIL).translate(str.maketrans({":": "*", "+": "|", "'": "~"}))
     source = source_of(text, own)
-    node = FastReader(directory("D.96A").message("ORDERS"), own).read(text, source)
+    node = FastReader(directory("D.96A").message("ORDERS"), own, STYLE).read(text, source)
     slow, found = reference(source)
     assert found == []
     assert node is not None
@@ -160,6 +164,6 @@ def test_every_table_makes_readers(release: str) -> None:
     tables = directory(release)
     for name in tables.message_names:
         grammar = tables.message(name)
-        fast = FastReader(grammar, STANDARD)
+        fast = FastReader(grammar, STANDARD, STYLE)
         for tag in grammar.segments:
             fast._memo._compile(tag)

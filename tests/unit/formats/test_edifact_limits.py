@@ -8,8 +8,9 @@ import sys
 import pytest
 from edifact_samples import codes, message, order, read, wrap
 
-from orderhub.formats.edifact.problems import DEFAULT_POLICY, Policy
-from orderhub.formats.edifact.source import count_unreleased
+from orderhub.formats.edi.source import count_unreleased
+from orderhub.formats.edifact.problems import DEFAULT_POLICY
+from orderhub.formats.edifact.problems import EdifactPolicy as Policy
 
 #: Reads a file of 8 MB whose one message is made of ``filling``; prints the greatest size of the process, in KiB. From /proc:
 #: ru_maxrss begins with the size of the process that started it.

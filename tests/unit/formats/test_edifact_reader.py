@@ -9,7 +9,8 @@ import pytest
 from edifact_samples import HEAD, LINE, RICH, TAIL, codes, message, order, read, wrap
 
 from orderhub.findings import Severity
-from orderhub.formats.edifact.problems import PROBLEMS, Policy
+from orderhub.formats.edifact.problems import PROBLEMS
+from orderhub.formats.edifact.problems import EdifactPolicy as Policy
 from orderhub.formats.edifact.reader import EdifactReader
 
 

@@ -9,7 +9,7 @@ from edifact_samples import codes, read
 
 from orderhub.errors import ConfigError, SourceError
 from orderhub.formats.detect import detect
-from orderhub.formats.edifact.syntax import Delimiters
+from orderhub.formats.edi.delimiters import Delimiters
 from orderhub.formats.edifact.writer import EdifactWriter
 from orderhub.formats.generate import CSV_COLUMNS, generate, generate_files
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from orderhub.findings import Place
-from orderhub.formats.edifact.syntax import BETWEEN_SEGMENTS, Delimiters
+from orderhub.formats.edi.delimiters import BETWEEN_SEGMENTS, Delimiters
 
 #: Characters of the source that a finding shows.
 EXCERPT = 80
@@ -124,7 +124,7 @@ class MessageSource:
         if segment is None or not spans:
             return self.start()
         start, end = spans[min(segment, len(spans) - 1)]
-        at = start if element is None else self._locate(start, end, element, component)
+        at, stop = (start, end) if element is None else self._locate(start, end, element, component)
         tag_end = find_unreleased(self.raw, self.delimiters.element.encode("ascii"), b"", start, end)
         tag = self.raw[start : tag_end if tag_end >= 0 else min(end, start + 3)].decode(
             self.encoding, "replace"
@@ -145,6 +145,7 @@ class MessageSource:
             excerpt=self.raw[start : min(end, start + 4 * EXCERPT)].decode(self.encoding, "replace")[
                 :EXCERPT
             ],
+            length=stop - at if element is not None else None,
         )
 
     def start(self) -> Place:
@@ -183,22 +184,26 @@ class MessageSource:
                 )
         return self.place()
 
-    def _locate(self, start: int, end: int, element: int, component: int | None) -> int:
+    def _locate(self, start: int, end: int, element: int, component: int | None) -> tuple[int, int]:
+        """Where an element or component begins and ends; the end of what is there, twice, when it is not."""
         release = self.delimiters.release.encode("ascii")
         at = start
         for _ in range(element):
             found = find_unreleased(self.raw, self.delimiters.element.encode("ascii"), release, at, end)
             if found < 0:
-                return end
+                return end, end
             at = found + 1
         stop = find_unreleased(self.raw, self.delimiters.element.encode("ascii"), release, at, end)
         stop = end if stop < 0 else stop
         for _ in range((component or 1) - 1):
             found = find_unreleased(self.raw, self.delimiters.component.encode("ascii"), release, at, stop)
             if found < 0:
-                return stop
+                return stop, stop
             at = found + 1
-        return at
+        if component:
+            found = find_unreleased(self.raw, self.delimiters.component.encode("ascii"), release, at, stop)
+            stop = stop if found < 0 else found
+        return at, stop
 
     def _line_of(self, at: int) -> tuple[int, int]:
         breaks = self.raw.count(b"\n", 0, at)

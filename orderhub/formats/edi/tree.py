@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from orderhub.formats.edifact.grammar import Message
-from orderhub.formats.edifact.source import MessageSource
-from orderhub.formats.edifact.structure import State
+from orderhub.formats.edi.grammar import Message
+from orderhub.formats.edi.source import MessageSource
+from orderhub.formats.edi.structure import State
 
 Index: TypeAlias = dict[int, Any]
 ParsedSegment: TypeAlias = tuple[str, ...]

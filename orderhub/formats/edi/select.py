@@ -1,4 +1,4 @@
-"""Getters: what a resolved EDIFACT path does at run time, as closures over flat indexes.
+"""Getters: what a resolved path does at run time, as closures over flat indexes.
 
 A node is ``(index, segments, first, source)`` (see ``tree.py``). The plain cases, which are nearly all, have closures of
 their own; the rest shares one that can do everything.
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import SeveralValues
-from orderhub.formats.edifact.grammar import Position
-from orderhub.formats.edifact.tree import GroupNode, ParsedSegment
+from orderhub.formats.edi.grammar import Position
+from orderhub.formats.edi.tree import GroupNode, ParsedSegment
 
 
 class Test(NamedTuple):

@@ -7,11 +7,11 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from orderhub.formats.base import Source
-from orderhub.formats.edifact.source import find_unreleased, released
-from orderhub.formats.edifact.syntax import BETWEEN_SEGMENTS, STANDARD, Delimiters
+from orderhub.formats.edi.delimiters import BETWEEN_SEGMENTS, Delimiters
+from orderhub.formats.edi.source import find_unreleased, released
 
 CHUNK = 256 * 1024
 
@@ -19,10 +19,41 @@ CHUNK = 256 * 1024
 EXCERPT_BYTES = 1024
 OVERLAP = 16
 
-#: What may end a message without its trailer. Where one of them stands as text, a closer look decides.
-OTHERS = (b"UNH", b"UNB", b"UNZ", b"UNG", b"UNE", b"UNA")
 
-_START = re.compile(rb"UN[AB][^A-Za-z0-9]")
+class ServiceTags(NamedTuple):
+    """The service segments of a standard: ``header`` and ``trailer`` of a message, of a group, and of the interchange.
+    ``advice`` may come before an interchange and names its separators, without one of them after its tag (UNA).
+
+    ``distinct``: the tags hardly occur as text (``UNH``), so that a search for them tells quickly that there is none;
+    ``ST`` and ``SE`` do.
+    """
+
+    header: str
+    trailer: str
+    group_header: str
+    group_trailer: str
+    interchange_header: str
+    interchange_trailer: str
+    advice: str = ""
+    distinct: bool = False
+
+    @property
+    def separated(self) -> tuple[str, ...]:
+        """Those that an element separator follows."""
+        return (
+            self.header,
+            self.trailer,
+            self.group_header,
+            self.group_trailer,
+            self.interchange_header,
+            self.interchange_trailer,
+        )
+
+    @property
+    def others(self) -> tuple[bytes, ...]:
+        """What may end a message without its trailer."""
+        names = (*self.separated, self.advice)
+        return tuple(name.encode("ascii") for name in names if name and name != self.trailer)
 
 
 class Cut:
@@ -56,27 +87,43 @@ class Cut:
         return self._line_start if last < 0 else self.offset - self._position + last + 1
 
 
+def _any_service(tags: ServiceTags, element: str) -> bytes:
+    """A service segment's tag with what must follow it."""
+    plus = re.escape(element.encode("ascii"))
+    names = b"|".join(name.encode("ascii") for name in tags.separated)
+    pattern = rb"(?:" + names + rb")" + plus
+    return pattern + rb"|" + tags.advice.encode("ascii") + rb"[^A-Za-z0-9]" if tags.advice else pattern
+
+
 @lru_cache(maxsize=64)
-def _boundary(element: str, terminator: str) -> re.Pattern[bytes]:
+def _boundary(tags: ServiceTags, element: str, terminator: str) -> re.Pattern[bytes]:
     """A service segment that can follow a message or stand instead of its trailer."""
-    plus, end = re.escape(element.encode("ascii")), re.escape(terminator.encode("ascii"))
-    return re.compile(end + rb"[ \t\r\n\x00\x1a]*(UN[HTZEBG]" + plus + rb"|UNA[^A-Za-z0-9])")
+    end = re.escape(terminator.encode("ascii"))
+    return re.compile(end + rb"[ \t\r\n\x00\x1a]*(" + _any_service(tags, element) + rb")")
 
 
 @lru_cache(maxsize=64)
-def _service(element: str, terminator: str) -> re.Pattern[bytes]:
+def _service(tags: ServiceTags, element: str, terminator: str) -> re.Pattern[bytes]:
     """A service segment at the beginning of a line or after a terminator."""
-    plus, end = re.escape(element.encode("ascii")), re.escape(terminator.encode("ascii"))
-    return re.compile(
-        rb"(?<=[\r\n" + end + rb"])UN[HTZEBG]" + plus + rb"|(?<=[\r\n" + end + rb"])UNA[^A-Za-z0-9]"
-    )
+    end = re.escape(terminator.encode("ascii"))
+    return re.compile(rb"(?<=[\r\n" + end + rb"])(?:" + _any_service(tags, element) + rb")")
+
+
+@lru_cache(maxsize=8)
+def _start(tags: ServiceTags) -> re.Pattern[bytes]:
+    """The beginning of an interchange, whatever its separators."""
+    names = [name.encode("ascii") for name in (tags.advice, tags.interchange_header) if name]
+    return re.compile(rb"(?:" + b"|".join(names) + rb")[^A-Za-z0-9]")
 
 
 class Scanner:
-    """Reads forward. ``delimiters`` may be changed between segments (UNA)."""
+    """Reads forward. ``delimiters`` may be changed between segments (UNA, ISA)."""
 
-    def __init__(self, source: Source) -> None:
-        self.delimiters: Delimiters = STANDARD
+    def __init__(self, source: Source, tags: ServiceTags, delimiters: Delimiters) -> None:
+        self.delimiters = delimiters
+        self._tags = tags
+        self._trailer = tags.trailer.encode("ascii")
+        self._others = tags.others
         self._buffer = b""
         self._position = 0
         self._base = 0  # offset in the file of _buffer[0]
@@ -180,16 +227,18 @@ class Scanner:
                 return self._take(len(self._buffer), False)
 
     def message(self, limit: int) -> Cut:
-        """From UNH to the end of UNT; not whole when another service segment, the end of the file or the limit comes
+        """From its header to the end of its trailer; not whole when another service segment, the end of the file or the limit comes
         first."""
-        trailer = b"UNT" + self.delimiters.element.encode("ascii")
         terminator = self.delimiters.terminator.encode("ascii")
         release = self.delimiters.release.encode("ascii")
+        if not self._tags.distinct:
+            return self._message_slowly(limit, terminator, release)
+        trailer = self._trailer + self.delimiters.element.encode("ascii")
         start = self._position
         at = self._buffer.find(trailer, start)
         if at >= 0 and self._begins_segment(at, terminator, release):
             end = find_unreleased(self._buffer, terminator, release, at)
-            if end >= 0 and all(self._buffer.find(tag, start + 3, at) < 0 for tag in OTHERS):
+            if end >= 0 and all(self._buffer.find(tag, start + 3, at) < 0 for tag in self._others):
                 return self._take(end + 1, True)
         return self._message_slowly(limit, terminator, release)
 
@@ -202,13 +251,13 @@ class Scanner:
         )
 
     def _message_slowly(self, limit: int, terminator: bytes, release: bytes) -> Cut:
-        pattern = _boundary(self.delimiters.element, self.delimiters.terminator)
+        pattern = _boundary(self._tags, self.delimiters.element, self.delimiters.terminator)
         seen = 0  # how far, from the current position, there is no boundary
         while True:
             for found in pattern.finditer(self._buffer, self._position + seen):
                 if released(self._buffer, found.start(), release, self._position):
                     continue
-                if found[1].startswith(b"UNT"):
+                if found[1].startswith(self._trailer):
                     end = find_unreleased(self._buffer, terminator, release, found.end())
                     if end >= 0:
                         return self._take(end + 1, True)
@@ -223,13 +272,13 @@ class Scanner:
     def discard(self, *, inside: bool) -> tuple[Cut, int]:
         """Drop everything before the next service segment or the end of the file.
 
-        :param inside: within an interchange, where any service segment is looked for; outside only UNA and UNB count.
+        :param inside: within an interchange, where any service segment is looked for; outside only what begins an interchange counts.
         :returns: the beginning of what was dropped, and how many bytes it was.
         """
         if inside:
-            pattern = _service(self.delimiters.element, self.delimiters.terminator)
+            pattern = _service(self._tags, self.delimiters.element, self.delimiters.terminator)
         else:
-            pattern = _START
+            pattern = _start(self._tags)
         dropped = 0
         first: Cut | None = None
         self.head(EXCERPT_BYTES)

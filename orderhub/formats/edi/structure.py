@@ -1,4 +1,4 @@
-"""Where in a message a segment stands: the walk through segments and groups by ISO 9735.
+"""Where in a message a segment stands: the walk through segments and groups (ISO 9735; X12.6 means the same).
 
 A state is a tuple of frames from the message down to the group that the last segment was in; a frame is (index of the
 part in its group, how often that part occurred). The next segment is looked for at the same part (a repeat), then
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from orderhub.formats.edifact.grammar import Message, Position
+from orderhub.formats.edi.grammar import Message, Position
 
 State: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -21,7 +21,7 @@ COUNTED_BELOW = 100
 
 
 class Problem(NamedTuple):
-    """Why a segment does not stand where it may. ``missing`` is the mandatory part that was passed over."""
+    """Why a segment does not stand where it may: the ``code`` without the standard's name. ``missing`` is the mandatory part that was passed over."""
 
     code: str
     state: State | None
@@ -84,17 +84,17 @@ def explain(message: Message, state: State, tag: str) -> Problem:
     """What is wrong with this segment here, and where to go on from (``state`` None: leave the segment out)."""
     positions = message.by_tag.get(tag)
     if not positions:
-        return Problem("EDIFACT_SEGMENT_UNKNOWN", None)
+        return Problem("SEGMENT_UNKNOWN", None)
     crowded = advance(message, state, tag, over=True)
     if crowded is not None:
         position = position_of(message, crowded[0])
         owner = position.parent if crowded[1] else position
-        return Problem("EDIFACT_GROUP_REPEAT" if crowded[1] else "EDIFACT_SEGMENT_REPEAT", crowded[0], owner)
+        return Problem("GROUP_REPEAT" if crowded[1] else "SEGMENT_REPEAT", crowded[0], owner)
     skipped = advance(message, state, tag, skip=True)
     if skipped is not None:
         missing = _first_missing(message, state, skipped[0])
-        return Problem("EDIFACT_SEGMENT_MISSING", skipped[0], position_of(message, skipped[0]), missing)
-    return Problem("EDIFACT_SEGMENT_ORDER", None, positions[0])
+        return Problem("SEGMENT_MISSING", skipped[0], position_of(message, skipped[0]), missing)
+    return Problem("SEGMENT_ORDER", None, positions[0])
 
 
 def _first_missing(message: Message, state: State, target: State) -> Position | None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from orderhub.formats.dialect import BulkReader, ResolvedPath
-from orderhub.formats.edifact.select import Selection
-from orderhub.formats.edifact.tree import GroupNode, Index, ParsedSegment
+from orderhub.formats.edi.select import Selection
+from orderhub.formats.edi.tree import GroupNode, Index, ParsedSegment
 
 #: Indexes, and sets of qualifiers for each, that are kept.
 SHAPES = 2_000

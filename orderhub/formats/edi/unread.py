@@ -1,7 +1,7 @@
 """What of a message no path of a mapping reads. Runs for every message, so it decides by tables made beforehand.
 
 A value counts as read when a path of the mapping selects it, whatever the path then gets. A qualifier counts as read
-with its segment (or composite), and so do 1131 and 3055, which say whose code a value is.
+with its segment (composite, pair), and so do the elements that say whose code a value is.
 """
 
 from __future__ import annotations
@@ -9,23 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from orderhub.formats.dialect import Unread
-from orderhub.formats.edifact import select
-from orderhub.formats.edifact.grammar import Composite, Message, Position, Segment
-from orderhub.formats.edifact.tree import GroupNode, ParsedSegment
+from orderhub.formats.edi import select
+from orderhub.formats.edi.grammar import Composite, Message, Position, Segment
+from orderhub.formats.edi.tree import GroupNode, ParsedSegment
 
 if TYPE_CHECKING:
-    from orderhub.formats.edifact.dialect import EdifactScope
+    from orderhub.formats.edi.scope import EdiScope
 
-#: Checked or used by the reader itself.
-SERVICE = frozenset({"UNH", "UNT", "UNS", "UGH", "UGT"})
-CODE_LISTS = frozenset({"1131", "3055"})
-#: Their qualifier stands at the composite: ``LIN/C212[EN]/7140``, ``BGM/C002/1001``.
-UNQUALIFIED = frozenset({"LIN", "BGM"})
 MEMO = 1_000
 CLEAN = 256
+
+
+class Naming(Protocol):
+    """How a standard's authors would write the path to a value."""
+
+    @property
+    def service(self) -> frozenset[str]:
+        """Segments that the reader itself checks or uses."""
+        ...
+
+    @property
+    def code_lists(self) -> frozenset[str]:
+        """Elements that say whose code another value of their composite is."""
+        ...
+
+    def marks(self, definition: Segment, segment: ParsedSegment, qualifier: int | None) -> tuple[str, str]:
+        """The qualifiers that the path needs: of the segment, and of the composite or pair whose flat index is given."""
+        ...
+
+    def path(self, definition: Segment, flat: int, outer: str, mark: str) -> tuple[str, int, int]:
+        """The path, and the element and component (0: a simple element) that it leads to."""
+        ...
 
 
 class _Claim(NamedTuple):
@@ -44,6 +61,7 @@ class _Plan:
         "_composites",
         "_definition",
         "_names",
+        "_naming",
         "_qualifiers",
         "clean",
         "depending",
@@ -51,15 +69,16 @@ class _Plan:
         "known",
     )
 
-    def __init__(self, definition: Segment) -> None:
+    def __init__(self, definition: Segment, naming: Naming) -> None:
         self._definition = definition
+        self._naming = naming
         self._composites = _composites(definition)
         self._code_lists = frozenset(
-            flat for flat, _, _, what in definition.components() if what.number in CODE_LISTS
+            flat for flat, _, _, what in definition.components() if what.number in naming.code_lists
         )
         self._claims: list[_Claim] = []
         #: paths whose reading depends on the group around the segment
-        self.depending: list[tuple[EdifactScope, select.Selection]] = []
+        self.depending: list[tuple[EdiScope, select.Selection]] = []
         self._qualifiers: tuple[int, ...] = ()
         self.key: Callable[[ParsedSegment], Any] = _nothing
         #: segments with nothing unread, by identity: the reader hands on the same object for the same text
@@ -87,28 +106,20 @@ class _Plan:
 
     def name(self, segment: ParsedSegment, flat: int) -> tuple[str, int, int]:
         """The path that reads a value, as an author would write it; element and component."""
-        definition = self._definition
-        outer = (
-            ""
-            if segment[0] in UNQUALIFIED
-            else next((segment[q] for q in definition.qualifier if segment[q]), "")
-        )
-        inner = self.composite_of(flat)[1]
-        own = inner is not None and (inner not in definition.qualifier or segment[0] == "LIN")
-        mark = segment[inner] if own and inner is not None else ""
+        outer, mark = self._naming.marks(self._definition, segment, self.composite_of(flat)[1])
         key = (flat, outer, mark)
         known = self._names.get(key)
         if known is None:
             if len(self._names) >= MEMO:
                 self._names.clear()
-            known = self._names[key] = _name(definition, flat, outer, mark)
+            known = self._names[key] = self._naming.path(self._definition, flat, outer, mark)
         return known
 
     def is_code_list(self, flat: int) -> bool:
         return flat in self._code_lists
 
     def composite_of(self, flat: int) -> tuple[range, int | None]:
-        """The flat indexes of the composite that a value stands in, and the one of its qualifier."""
+        """The flat indexes of the composite or pair that a value stands in, and the one of its qualifier."""
         return self._composites[flat]
 
     def _work_out(self, segment: ParsedSegment) -> tuple[int, ...]:
@@ -120,35 +131,35 @@ class _Plan:
                     if all(test.holds(segment) for test in candidate.tests):
                         read.update(candidate.flats)
                         read.update(flat for test in candidate.tests for flat in test.flats)
-        return tuple(sorted(set(range(1, self._definition.size)) - with_helpers(self._definition, read)))
+        return tuple(sorted(set(range(1, self._definition.size)) - self.with_helpers(read)))
 
-
-def with_helpers(definition: Segment, read: set[int]) -> set[int]:
-    """What is read, with the qualifiers and code list names that go with it."""
-    if not read:
-        return read
-    helped = read | set(definition.qualifier)
-    for index, part in enumerate(definition.parts):
-        if isinstance(part, Composite):
-            start = definition.starts[index]
-            if any(start <= flat < start + len(part.components) for flat in read):
-                helped |= {start + i for i, c in enumerate(part.components) if c.number in CODE_LISTS}
-                if part.qualifier is not None:
-                    helped.add(start + part.qualifier)
-    return helped
+    def with_helpers(self, read: set[int]) -> set[int]:
+        """What is read, with the qualifiers and code list names that go with it."""
+        if not read:
+            return read
+        helped = read | set(self._definition.qualifier)
+        for flat in read:
+            mates, qualifier = self._composites[flat]
+            helped |= {mate for mate in mates if mate in self._code_lists}
+            if qualifier is not None:
+                helped.add(qualifier)
+        return helped
 
 
 def unread(
     message: Message,
-    paths: Iterable[tuple[EdifactScope, select.Selection]],
-    groups: Iterable[tuple[EdifactScope, tuple[select.Test, ...]]],
+    naming: Naming,
+    paths: Iterable[tuple[EdiScope, select.Selection]],
+    groups: Iterable[tuple[EdiScope, tuple[select.Test, ...]]],
     wanted: Callable[[str], bool] | None = None,
 ) -> Callable[[GroupNode], list[Unread]]:
     """:param paths: scope and selection of each path. :param groups: scope and qualifiers of each group."""
     plans = {
-        position.number: _Plan(message.segments[position.tag])
+        position.number: _Plan(message.segments[position.tag], naming)
         for position in message.positions[1:]
-        if position.group is None and position.tag not in SERVICE and (wanted is None or wanted(position.tag))
+        if position.group is None
+        and position.tag not in naming.service
+        and (wanted is None or wanted(position.tag))
     }
     for scope, selection in paths:
         plan = plans.get(selection.position)
@@ -191,11 +202,11 @@ def unread(
     return find
 
 
-def _context(scope: EdifactScope, position: Position) -> tuple[tuple[select.Test, ...], bool]:
+def _context(scope: EdiScope, position: Position) -> tuple[tuple[select.Test, ...], bool]:
     """The qualifiers of the groups around a path: those that test the path's own segment, and whether there are others,
     which only the group can tell."""
     own: tuple[select.Test, ...] = ()
-    here: EdifactScope | None = scope
+    here: EdiScope | None = scope
     while here is not None:
         tests = here.tests
         if tests or here.nth is not None:
@@ -222,7 +233,7 @@ def _list(
             for owner, place, flat in select.visit(selection, inner)
             if owner[2] + place == node[2] + at
         }
-        helped = with_helpers(definition, read)
+        helped = plan.with_helpers(read)
         values = [flat for flat in values if flat not in helped]
     # a qualifier or code list is not worth a word of its own while what it belongs to is read or listed
     told = [flat for flat in values if not _helper(plan, definition, segment, flat)]
@@ -250,6 +261,8 @@ def _nothing(segment: ParsedSegment) -> tuple[str, ...]:
 
 def _composites(definition: Segment) -> list[tuple[range, int | None]]:
     found: list[tuple[range, int | None]] = [(range(0), None)] * definition.size
+    for qualifier, value in definition.pairs:
+        found[qualifier] = found[value] = (range(qualifier, value + 1), qualifier)
     for index, part in enumerate(definition.parts):
         if isinstance(part, Composite):
             start = definition.starts[index]
@@ -257,14 +270,3 @@ def _composites(definition: Segment) -> list[tuple[range, int | None]]:
             for flat in mates:
                 found[flat] = (mates, None if part.qualifier is None else start + part.qualifier)
     return found
-
-
-def _name(definition: Segment, flat: int, outer: str, mark: str) -> tuple[str, int, int]:
-    prefix = f"{definition.tag}[{outer}]" if outer else definition.tag
-    index = max(i for i, start in enumerate(definition.starts) if start <= flat)
-    part = definition.parts[index]
-    if not isinstance(part, Composite):
-        return f"{prefix}/{part.number}", index + 1, 0
-    inner = flat - definition.starts[index]
-    qualified = f"{part.number}[{mark}]" if mark else part.number
-    return f"{prefix}/{qualified}/{part.components[inner].number}", index + 1, inner + 1

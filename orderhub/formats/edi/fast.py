@@ -15,11 +15,12 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from orderhub.formats.edifact.grammar import Composite, Element, Message, Segment
-from orderhub.formats.edifact.source import MessageSource
-from orderhub.formats.edifact.structure import COUNTED_BELOW, START, State, advance
-from orderhub.formats.edifact.syntax import Delimiters, shield
-from orderhub.formats.edifact.tree import Arranged, GroupNode, Index, ParsedSegment
+from orderhub.formats.edi.delimiters import Delimiters, shield
+from orderhub.formats.edi.grammar import Composite, Element, Message, Note, Segment
+from orderhub.formats.edi.source import MessageSource
+from orderhub.formats.edi.structure import COUNTED_BELOW, START, State, advance
+from orderhub.formats.edi.tree import Arranged, GroupNode, Index, ParsedSegment
+from orderhub.formats.edi.values import pattern, plain_number
 
 #: Segments remembered; long ones are not (they hardly come again).
 MEMO_LIMIT = 4_000
@@ -37,19 +38,29 @@ class _Slow(Exception):
     """This message is for the reference."""
 
 
-def segment_pattern(segment: Segment, delimiters: Delimiters) -> str:
+class Style(NamedTuple):
+    """What differs between the standards. ``trailer`` is the tag of a message's last segment; ``reference`` where in the
+    first segment the message's reference stands; ``repeats``: elements may repeat in a segment, which is left to the
+    reference."""
+
+    trailer: str
+    reference: int
+    repeats: bool = False
+
+
+def segment_pattern(segment: Segment, delimiters: Delimiters, *, repeats: bool = False) -> str:
     """The regular expression that a segment without any fault matches, one group for each component."""
     plus, colon = re.escape(delimiters.element), re.escape(delimiters.component)
-    text = f"[^{plus}{colon}]"
+    text = f"[^{plus}{colon}{re.escape(delimiters.repetition) if repeats else ''}]"
     rest = ""
     required = False
     for part in reversed(segment.parts):
         if isinstance(part, Composite):
-            pattern = _composite_pattern(part, colon, text)
+            own = _composite_pattern(part, colon, text)
         else:
-            pattern = _element_pattern(part, text)
+            own = pattern(part, text)
         required = required or part.mandatory
-        rest = f"{plus}{pattern}{rest}" if required else f"(?:{plus}{pattern}{rest})?"
+        rest = f"{plus}{own}{rest}" if required else f"(?:{plus}{own}{rest})?"
     return f"({segment.tag}){rest}"
 
 
@@ -57,10 +68,10 @@ def _composite_pattern(part: Composite, colon: str, text: str) -> str:
     rest = ""
     required = False
     for component in reversed(part.components[1:]):
-        pattern = _element_pattern(component, text)
+        own = pattern(component, text)
         required = required or component.mandatory
-        rest = f"{colon}{pattern}{rest}" if required else f"(?:{colon}{pattern}{rest})?"
-    whole = _element_pattern(part.components[0], text) + rest
+        rest = f"{colon}{own}{rest}" if required else f"(?:{colon}{own}{rest})?"
+    whole = pattern(part.components[0], text) + rest
     if not part.mandatory:
         return f"(?:{whole})?"
     if any(component.mandatory for component in part.components):
@@ -68,23 +79,41 @@ def _composite_pattern(part: Composite, colon: str, text: str) -> str:
     return f"(?={colon}*{text}){whole}"
 
 
-def _element_pattern(element: Element, text: str) -> str:
-    least, most = element.minimum, element.maximum
-    if element.kind == "n":
-        if least:
-            core = f"-?[0-9]{{{least}}}"
-        else:
-            core = (
-                f"-?(?:[0-9]{{1,{most}}}(?![0-9.,])|(?=[0-9.,]{{2,{most + 1}}}(?![0-9.,]))[0-9]*[.,][0-9]+)"
-            )
-        return f"({core})" if element.mandatory else f"({core})?"
-    char = text if element.kind == "an" else text[:-1] + "0-9]"
-    if least:
-        return f"({char}{{{least}}})" if element.mandatory else f"({char}{{{least}}})?"
-    return f"({char}{{{1 if element.mandatory else 0},{most}}})"
-
-
 _Coded: TypeAlias = list[tuple[int, frozenset[str]]]
+
+
+class _Rules:
+    """Rules between the elements of a segment, and numbers with decimals but no mark. ``present`` are combinations of
+    present elements that were found to follow the rules."""
+
+    __slots__ = ("implied", "notes", "present")
+
+    def __init__(self, notes: tuple[Note, ...], implied: list[tuple[int, Element]]) -> None:
+        self.notes = notes
+        self.implied = implied
+        self.present: set[tuple[bool, ...]] = set()
+
+    def apply(self, parsed: ParsedSegment) -> ParsedSegment:
+        """The segment with its numbers as meant; ``_Slow`` when it breaks a rule."""
+        if self.notes:
+            given = tuple(map(bool, parsed))
+            if given not in self.present:
+                self._follow(given)
+        if not any(parsed[at] for at, _ in self.implied):
+            return parsed
+        values = list(parsed)
+        for at, what in self.implied:
+            values[at] = plain_number(what, values[at])
+        return tuple(values)
+
+    def _follow(self, given: tuple[bool, ...]) -> None:
+        """Check a combination of present elements that was not met before."""
+        for note in self.notes:
+            if not note.holds([any(given[flat] for flat in flats) for flats in note.flats]):
+                raise _Slow
+        if len(self.present) >= COMBINATIONS:
+            self.present.clear()
+        self.present.add(given)
 
 
 class _Matcher(NamedTuple):
@@ -95,15 +124,17 @@ class _Matcher(NamedTuple):
     accepted: set[Any]
     coded: _Coded
     numeric: list[int]
+    rules: _Rules | None
 
 
 class _Memo(dict[str, ParsedSegment]):
     """Segment text → parsed segment. What is missing is matched; ``_Slow`` when it does not match."""
 
-    __slots__ = ("_delimiters", "_matchers", "_message", "_once", "_uncover")
+    __slots__ = ("_delimiters", "_matchers", "_message", "_once", "_repeats", "_uncover")
 
-    def __init__(self, message: Message, delimiters: Delimiters) -> None:
+    def __init__(self, message: Message, delimiters: Delimiters, repeats: bool) -> None:
         super().__init__()
+        self._repeats = repeats
         self._message = message
         self._delimiters = delimiters
         self._uncover = shield(delimiters).uncover
@@ -114,7 +145,7 @@ class _Memo(dict[str, ParsedSegment]):
         matcher = self._matchers.get(text[:3])
         if matcher is None:
             matcher = self._compile(text[:3])
-        match, codes_of, accepted, coded, numeric = matcher
+        match, codes_of, accepted, coded, numeric, rules = matcher
         found = match(text)
         if found is None:
             raise _Slow
@@ -123,6 +154,8 @@ class _Memo(dict[str, ParsedSegment]):
             codes = codes_of(parsed)
             if codes not in accepted:
                 self._accept(codes, parsed, accepted, coded)
+        if rules is not None:
+            parsed = rules.apply(parsed)
         if "," in text and any("," in parsed[at] for at in numeric):
             values = list(parsed)
             for at in numeric:
@@ -156,17 +189,20 @@ class _Memo(dict[str, ParsedSegment]):
             accepted.clear()
         accepted.add(codes)
 
-    def _compile(self, tag: str) -> _Matcher:
-        segment = self._message.segments.get(tag)
+    def _compile(self, head: str) -> _Matcher:
+        """:param head: the first three characters of a segment: its tag, where it has two with the separator after it."""
+        segment = self._message.segments.get(head.rstrip(self._delimiters.element))
         if segment is None:
             raise _Slow
-        pattern = re.compile(segment_pattern(segment, self._delimiters), re.DOTALL)
+        found = re.compile(segment_pattern(segment, self._delimiters, repeats=self._repeats), re.DOTALL)
         components = list(segment.components())
         coded = [(flat, what.codes) for flat, _, _, what in components if what.codes is not None]
         numeric = [flat for flat, _, _, what in components if what.kind == "n"]
+        implied = [(flat, what) for flat, _, _, what in components if what.decimals]
         codes_of = itemgetter(*[flat for flat, _ in coded]) if coded else len
-        matcher = _Matcher(pattern.fullmatch, codes_of, set(), coded, numeric)
-        self._matchers[tag] = matcher
+        rules = _Rules(segment.notes, implied) if segment.notes or implied else None
+        matcher = _Matcher(found.fullmatch, codes_of, set(), coded, numeric, rules)
+        self._matchers[head] = matcher
         return matcher
 
 
@@ -192,13 +228,15 @@ class _Shape(NamedTuple):
 class FastReader:
     """Reads faultless messages of one type, with one set of delimiters."""
 
-    def __init__(self, message: Message, delimiters: Delimiters) -> None:
+    def __init__(self, message: Message, delimiters: Delimiters, style: Style) -> None:
         self._message = message
+        self._trailer = style.trailer
+        self._reference = style.reference
         self._terminator = delimiters.terminator
         self._element = delimiters.element
         self._shield = shield(delimiters)
         self._release = delimiters.release
-        self._memo = _Memo(message, delimiters)
+        self._memo = _Memo(message, delimiters, style.repeats and delimiters.repetition.strip() != "")
         self._runs: dict[tuple[State, tuple[str, ...]], _Run | None] = {}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._trigger = message.repeating.tag if message.repeating else None
@@ -211,7 +249,7 @@ class FastReader:
                 self._limits[position.tag] = min(known, position.maximum)
 
     def read(self, text: str, source: MessageSource) -> GroupNode | None:
-        """The tree of a whole message (UNH to UNT with its terminator), ``None`` when it is not faultless."""
+        """The tree of a whole message (with its trailer and its terminator), ``None`` when it is not faultless."""
         if self._release and self._release in text:
             text = self._shield.cover(text)
         pieces = self._split(text)
@@ -222,9 +260,13 @@ class FastReader:
             segments = [memo[piece] for piece in pieces]
         except _Slow:
             return None
-        # UNT: number of segments and reference of UNH
-        header, trailer = segments[0], segments[-1]
-        if trailer[0] != "UNT" or trailer[2] != header[1] or trailer[1] != str(len(segments)):
+        # the trailer: number of segments, and the header's reference
+        trailer = segments[-1]
+        if (
+            trailer[0] != self._trailer
+            or trailer[2] != segments[0][self._reference]
+            or trailer[1] != str(len(segments))
+        ):
             return None
         tags = [segment[0] for segment in segments]
         if len(tags) > COUNTED_BELOW and not self._within_limits(tags):
@@ -235,7 +277,12 @@ class FastReader:
         """The segments; ``None`` when a line end stands elsewhere than after a segment."""
         end = self._terminator
         pieces: list[str]
-        if "\n" not in text and "\r" not in text:
+        if end in "\r\n":
+            text = text.replace("\r\n", "\r") if end == "\r" else text
+            if ("\n" if end == "\r" else "\r") in text:
+                return None
+            pieces = text.split(end)
+        elif "\n" not in text and "\r" not in text:
             pieces = text.split(end)
         else:
             pieces = text.split(end + "\n")
