@@ -130,3 +130,52 @@ def run(
         print_findings(row.findings)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command("trace")
+def trace(
+    name: Annotated[str, typer.Argument(help="A mapping's name or file.")],
+    source: Annotated[Path, typer.Argument(help="A source file.")],
+    field: Annotated[
+        str | None, typer.Option("--field", help="One field, as lines[2].quantity; all of them without.")
+    ] = None,
+    document: Annotated[
+        int, typer.Option("--document", min=1, help="Which message of the file, from 1.")
+    ] = 1,
+    partner: Partner = None,
+    json_output: Json = False,
+) -> None:
+    """Where a document's values come from: the bytes of the source, and every step of the mapping on the way."""
+    from orderhub.mapping.originals import open_message
+    from orderhub.mapping.registry import MappingRegistry
+    from orderhub.mapping.trace import trace_all, trace_field
+
+    path = _files([name])[0]
+    registry = MappingRegistry(path.parent)
+    mapping = registry.get(path.stem)
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{source} cannot be read: {error.strerror}.", todo="Check its name and rights."
+        ) from None
+    opened = open_message(registry, data, name=source.name, number=document, mapping=mapping)
+    given = _given(partner)
+    if field is not None:
+        one = trace_field(opened.mapping, opened.tree, field, given, opened.sharpen)
+        if json_output:
+            print_json(one)
+            return
+        from orderhub.cli.trace_view import print_trace
+
+        print_trace(one, data, mapping=f"{mapping.name} version {mapping.version}")
+        return
+    fields = list(trace_all(opened.mapping, opened.tree, given, opened.sharpen))
+    if json_output:
+        print_json(fields)
+        return
+    from orderhub.cli.trace_view import print_fields
+
+    print_fields(
+        fields, title=f"Message {document} of {source.name}, {mapping.name} version {mapping.version}"
+    )

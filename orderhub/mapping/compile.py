@@ -36,6 +36,7 @@ from orderhub.mapping.plan import Condition, PartPlan, Slot, StructPlan
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.targets import TargetField, TargetStruct, refuse, target_document
+from orderhub.mapping.tracing import Tracer
 from orderhub.yaml_file import Mark, Scalar
 
 
@@ -181,7 +182,7 @@ class _Compiler:
         *,
         root: bool = False,
     ) -> StructPlan:
-        plan = StructPlan(target, root=root)
+        plan = StructPlan(target, root=root, written=fields, tracer=Tracer(binder))
         for name, written in fields.items():
             field = target.fields.get(name)
             if field is None:
@@ -264,7 +265,9 @@ class _Compiler:
         if convert is _MISFIT:
             return
         agreement = tuple(names_in(written.expression))
-        slot = Slot(field.name, template, depth, field, bound.sources, written.scalar.text, agreement)
+        slot = Slot(
+            field.name, template, depth, field, bound.sources, written.scalar.text, agreement, convert
+        )
         plan.slots[field.name] = slot
         self.place(plan, bound, field, convert)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import cast
 
 from orderhub.formats.dialect import SourceDeclaration
-from orderhub.mapping.expressions import Expression, ExpressionError, Text, parse_expression
+from orderhub.mapping.expressions import Expression, Text, parse_expression
 from orderhub.mapping.language import Check, Constant, FieldMapping, Leaf, MappingFile, Part, Unmapped
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
+from orderhub.mapping.tokens import ExpressionError
 from orderhub.yaml_file import (
     Block,
     Mark,

@@ -6,16 +6,20 @@ value refuses, that part is gone through once more, value by value, to find ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo
 from orderhub.formats.dialect import Node, ResolvedGroup, ResolvedPath, SeveralValues
 from orderhub.mapping.fast import FastPlan, FastStep
 from orderhub.mapping.kinds import Refusal, shown
+from orderhub.mapping.language import FieldMapping
 from orderhub.mapping.targets import TargetField, TargetStruct
+
+if TYPE_CHECKING:
+    from orderhub.mapping.tracing import Tracer
 
 
 class _Failed:
@@ -74,7 +78,7 @@ class Run:
 class Slot:
     """One target value: where it goes and where it comes from."""
 
-    __slots__ = ("agreement", "depth", "expression", "field", "name", "sources", "template")
+    __slots__ = ("agreement", "depth", "expression", "field", "fit", "name", "sources", "template")
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class Slot:
         sources: tuple[ResolvedPath, ...],
         expression: str,
         agreement: tuple[str, ...] = (),
+        fit: Callable[[Any], Any] | None = None,
     ) -> None:
         self.name = name
         #: the path in the document, with ``{}`` for list positions
@@ -95,6 +100,8 @@ class Slot:
         self.expression = expression
         #: the values of the agreement that it can be made of
         self.agreement = agreement
+        #: what is still done to the expression's value so that it fits the field
+        self.fit = fit
 
     def path(self, indexes: Sequence[int]) -> str:
         return self.template.format(*indexes[: self.depth])
@@ -288,11 +295,23 @@ class StructPlan:
         "steps",
         "target",
         "texts",
+        "tracer",
+        "written",
     )
 
-    def __init__(self, target: TargetStruct, *, root: bool) -> None:
+    def __init__(
+        self,
+        target: TargetStruct,
+        *,
+        root: bool,
+        written: Mapping[str, FieldMapping],
+        tracer: Tracer,
+    ) -> None:
         self.target = target
         self.root = root
+        #: the fields as they stand in the file, and what can tell how their values came about
+        self.written = written
+        self.tracer = tracer
         self.texts: list[TextStep] = []
         self.memos: list[MemoStep] = []
         self.others: list[OtherStep] = []
