@@ -13,6 +13,7 @@ from orderhub.cli import (
     document,
     flow,
     generate,
+    inbox_acting,
     interchange,
     mapping,
     services,
@@ -32,6 +33,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(document.app, name="document")
 app.add_typer(interchange.app, name="interchange")
+app.add_typer(inbox_acting.app, name="inbox")
 app.add_typer(connector.app, name="connector")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)
