@@ -75,8 +75,10 @@ _TAKE_OVER = text(
 # A later interchange that said the same again has confirmed the record: what lies between the two is older than it.
 _CONFIRMED = text(
     """
-    SELECT duplicate_of, max(interchange_id) AS last FROM ledger.document
-    WHERE duplicate_of = ANY(CAST(:ids AS bigint[])) GROUP BY duplicate_of
+    SELECT h.id, greatest(
+        (SELECT max(d.interchange_id) FROM ledger.document AS d WHERE d.duplicate_of = h.id),
+        (SELECT max(f.id) FROM ledger.interchange AS f WHERE f.duplicate_of = h.interchange_id)) AS last
+    FROM ledger.document AS h WHERE h.id = ANY(CAST(:ids AS bigint[]))
     """
 )
 _DUPLICATES = text(
@@ -240,7 +242,7 @@ def _confirmed(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, in
     holders = sorted({row.holder for row in rows if row.type in MASTER_DATA})
     if not holders:
         return {}
-    return {row.duplicate_of: row.last for row in connection.execute(_CONFIRMED, {"ids": holders})}
+    return {row.id: row.last or 0 for row in connection.execute(_CONFIRMED, {"ids": holders})}
 
 
 def _given_up(row: Row[Any]) -> bool:

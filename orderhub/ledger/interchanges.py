@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from orderhub.connector import Bookmark
+from orderhub.documents import MASTER_DATA
 from orderhub.errors import LeaseLost, LedgerError
 from orderhub.ledger import audit, bookmarks, effects
 from orderhub.ledger.codec import clean, clean_or_none, findings_to_json, to_json
@@ -299,6 +300,12 @@ _ORIGINAL = text(
       AND NOT EXISTS (
         SELECT 1 FROM ledger.document AS d WHERE d.interchange_id = i.id
           AND d.state IN ('translated', 'quarantined', 'conflict', 'rejected', 'retrying', 'discarded'))
+      AND NOT EXISTS (
+        SELECT 1 FROM ledger.document AS d
+        JOIN ledger.identity AS n ON n.company = d.company AND n.environment = d.environment
+          AND n.agreement = d.agreement AND n.type = d.type AND n.number = d.number AND n.revision = d.revision
+        WHERE d.interchange_id = i.id AND d.type = ANY(CAST(:master_data AS text[]))
+          AND n.interchange_id <> i.id AND n.content_hash <> d.content_hash)
     """
 )
 
@@ -306,10 +313,12 @@ _ORIGINAL = text(
 def settled_original(connection: Connection, claim: ClaimedInterchange) -> int | None:
     """The earlier interchange with the same bytes on this flow when every document of it went on (none quarantined,
     in conflict, discarded or open): this one may be finished as ``duplicate`` without translating it. None also when
-    somebody asked for messages of this one again."""
+    somebody asked for messages of this one again, and when a record of master data has changed since: then the same
+    bytes say that it is to be again what it was."""
     if claim.same_bytes_as is None or claim.ordinals is not None:
         return None
-    found = connection.execute(_ORIGINAL, {"first": claim.same_bytes_as}).scalar()
+    values = {"first": claim.same_bytes_as, "master_data": sorted(MASTER_DATA)}
+    found = connection.execute(_ORIGINAL, values).scalar()
     return None if found is None else int(found)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 from sqlalchemy import Connection, text
 
-from orderhub.documents import Document, from_canonical
+from orderhub.documents import MASTER_DATA, Document, from_canonical
 from orderhub.findings import Finding, Severity
 from orderhub.ledger.codec import findings_from
 from orderhub.ledger.states import DocumentState
@@ -23,7 +23,7 @@ _SIBLINGS = text(
     ORDER BY id
     """
 )
-# Documents whose number is taken by another message with other content, or by an earlier message of the same file. What
+# Documents whose number is taken by another message with other content (of master data: in the same file), or by an earlier message of the same file. What
 # acceptance would say of them, as far as it can be known before; it alone decides.
 _TAKEN = text(
     """
@@ -33,6 +33,7 @@ _TAKEN = text(
     JOIN ledger.document AS h ON h.id = i.document_id
     WHERE d.id = ANY(CAST(:ids AS bigint[])) AND NOT i.released AND i.content_hash <> d.content_hash
       AND (i.interchange_id, i.ordinal) <> (d.interchange_id, d.ordinal) AND h.state <> 'superseded'
+      AND NOT (d.type = ANY(CAST(:master_data AS text[])) AND i.interchange_id <> d.interchange_id)
     UNION
     SELECT d.id, d.interchange_id FROM ledger.document AS d
     JOIN ledger.document AS e ON e.interchange_id = d.interchange_id AND e.ordinal < d.ordinal
@@ -74,7 +75,10 @@ def in_conflict(connection: Connection, documents: Collection[int]) -> dict[int,
     """Those of the documents that would come into conflict with another document now, with their interchange."""
     if not documents:
         return {}
-    return {row.id: row.interchange_id for row in connection.execute(_TAKEN, {"ids": list(documents)})}
+    return {
+        row.id: row.interchange_id
+        for row in connection.execute(_TAKEN, {"ids": list(documents), "master_data": sorted(MASTER_DATA)})
+    }
 
 
 def held() -> Finding:

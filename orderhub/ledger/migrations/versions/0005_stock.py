@@ -1,4 +1,4 @@
-"""Stock levels in the warehouse: versioned like orders and master data."""
+"""Stock levels in the warehouse: versioned like orders and master data. And what tells which record is the newest."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ CREATE VIEW warehouse.current_test_stock_level AS
     SELECT * FROM warehouse.stock_level WHERE valid_to IS NULL AND environment = 'test';
 """
 
+# Asked for when a record of master data is to take the place of another: who has confirmed that one since?
+_DUPLICATES = """
+CREATE INDEX document_by_original ON ledger.document (duplicate_of, interchange_id) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX interchange_by_original ON ledger.interchange (duplicate_of) WHERE duplicate_of IS NOT NULL;
+"""
+
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(_STOCK_LEVEL)
+    connection = op.get_bind()
+    connection.exec_driver_sql(_STOCK_LEVEL)
+    connection.exec_driver_sql(_DUPLICATES)
