@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orderhub.errors import ConfigError, HubError
+import msgspec
+
+from orderhub.errors import ConfigError, HubError, LedgerError
 from orderhub.findings import Place
 from orderhub.ledger import queries
 from orderhub.ledger.engine import transaction
+from orderhub.mapping.originals import OpenedMessage, open_message
 from orderhub.mapping.sessions import fitting_mapping, open_session
+from orderhub.mapping.trace import Trace, TracedField, trace_all, trace_field
 
 if TYPE_CHECKING:
     from orderhub.formats.base import MessageTree
+    from orderhub.ledger.records import DocumentPath
     from orderhub.mapping.run import CompiledMapping
     from orderhub.stage import Flow, HubContext
 
@@ -102,15 +107,126 @@ def _places(
     mapping = fitting_mapping(ctx.mappings, named, tree)
     if mapping is None:
         return {}
-    translated = mapping.run(tree)
     found: dict[str, Place] = {}
     for field in fields:
         # a field that the source left out is placed where its parent stands
         wanted = field
         while wanted:
-            place = translated.places(wanted)
+            place = mapping.place(tree, wanted)
             if place is not None:
                 found[field] = place
                 break
             wanted = wanted.rpartition(".")[0]
     return found
+
+
+class DocumentTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the values of a document in the ledger come from.
+
+    ``mapping``, ``version`` and ``content_hash`` are those of the mapping that was traced. ``kept``: it is exactly the
+    one that made the document; otherwise the one of today, and values may differ. ``truncated``: there are more fields.
+    """
+
+    document: int
+    mapping: str
+    version: int
+    content_hash: str
+    kept: bool
+    fields: list[TracedField]
+    truncated: bool = False
+
+
+def document_trace(ctx: HubContext, document: int, *, limit: int = 5_000) -> DocumentTrace:
+    """All values of a document: target path, value, and the source places with byte offset and length.
+
+    :param limit: fields at most.
+    :raises LedgerError: there is no such document, its original is gone, or no mapping is known for it.
+    :raises ArchiveError: the original is out of reach.
+    :raises MappingError: the message in the original, or its mapping, cannot be used any more.
+    """
+    opened = _open_document(ctx, document)
+    fields: list[TracedField] = []
+    truncated = False
+    for field in trace_all(opened.message.mapping, opened.message.tree, sharpen=opened.message.sharpen):
+        if len(fields) >= limit:
+            truncated = True
+            break
+        fields.append(field)
+    mapping = opened.message.mapping
+    return DocumentTrace(
+        document=document,
+        mapping=mapping.name,
+        version=mapping.version,
+        content_hash=mapping.content_hash,
+        kept=opened.kept,
+        fields=fields,
+        truncated=truncated,
+    )
+
+
+class FieldTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a document with every step; ``original`` are the bytes of its source."""
+
+    trace: Trace
+    mapping: str
+    version: int
+    kept: bool
+    original: bytes
+
+
+def document_field_trace(ctx: HubContext, document: int, field: str) -> FieldTrace:
+    """One value of a document, with every step.
+
+    :raises TraceError: the document has no such field. The rest as :func:`document_trace`.
+    """
+    opened = _open_document(ctx, document)
+    message = opened.message
+    return FieldTrace(
+        trace=trace_field(message.mapping, message.tree, field, sharpen=message.sharpen),
+        mapping=message.mapping.name,
+        version=message.mapping.version,
+        kept=opened.kept,
+        original=opened.original,
+    )
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    message: OpenedMessage
+    kept: bool
+    original: bytes
+
+
+def _open_document(ctx: HubContext, document: int) -> _Opened:
+    with transaction(ctx.ledger) as connection:
+        path = queries.document_path(connection, document)
+    if path is None:
+        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    if path.mapping is None or path.interchange.archive_key is None:
+        raise LedgerError(f"Document {document} was made by no mapping.", todo="There is nothing to trace.")
+    mapping, kept = _made_by(ctx, path)
+    original = ctx.archive.read(path.interchange.archive_key)
+    message = open_message(
+        ctx.mappings,
+        original,
+        name=path.interchange.name,
+        number=path.row.ordinal,
+        mapping=mapping,
+        fixed=True,
+    )
+    return _Opened(message, kept, original)
+
+
+def _made_by(ctx: HubContext, path: DocumentPath) -> tuple[CompiledMapping, bool]:
+    """The mapping that made a document, and whether it is exactly that."""
+    stamp = path.mapping
+    if stamp is None:  # pragma: no cover - asked before
+        raise LedgerError(
+            f"Document {path.row.id} was made by no mapping.", todo="There is nothing to trace."
+        )
+    mapping = ctx.mappings.get(stamp.name)
+    if path.row.agreement:
+        try:
+            mapping = mapping.given(ctx.partners.get(path.row.agreement).defaults.given())
+        except ConfigError:
+            return mapping, False  # the agreement is gone; what does not need it is told all the same
+    return mapping, mapping.content_hash == stamp.content_hash

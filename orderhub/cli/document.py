@@ -166,3 +166,35 @@ def findings(
         print_json(finding_rows(path.findings))
     else:
         print_findings(path.findings)
+
+
+@app.command("trace")
+def trace(
+    document: Annotated[int, typer.Argument(help="The document's ledger id.")],
+    field: Annotated[str | None, typer.Argument(help="One field, as lines[2].quantity; all without.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Where a document's values come from: the bytes of its original, by the mapping that it was made with."""
+    from orderhub.source import document_field_trace, document_trace
+
+    with hub.context() as ctx:
+        if field is None:
+            whole = document_trace(ctx, document)
+            if json_output:
+                print_json(whole)
+                return
+            from orderhub.cli.trace_view import print_fields
+
+            print_fields(whole.fields, title=_made_with(document, whole.mapping, whole.version, whole.kept))
+            return
+        one = document_field_trace(ctx, document, field)
+    if json_output:
+        print_json(one.trace)
+        return
+    from orderhub.cli.trace_view import print_trace
+
+    print_trace(one.trace, one.original, mapping=_made_with(document, one.mapping, one.version, one.kept))
+
+
+def _made_with(document: int, mapping: str, version: int, kept: bool) -> str:
+    return f"Document {document}, {mapping} version {version}{'' if kept else ' (as it is today)'}"
