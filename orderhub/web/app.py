@@ -10,17 +10,21 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from orderhub.errors import HubError, LedgerError
+from orderhub.flows.registry import FlowRegistry
 from orderhub.ledger.archive import Archive
+from orderhub.partners.registry import PartnerRegistry
 from orderhub.web import i18n, page
 from orderhub.web.acting import LedgerActions
 from orderhub.web.guard import Guard
-from orderhub.web.ports import Actions, CurrentUser, WebSettings
+from orderhub.web.ports import Actions, CurrentUser, Scheduler, WebSettings
 from orderhub.web.reading import NotThere, Reading
-from orderhub.web.routes import api, documents, files, reference
+from orderhub.web.routes import api, documents, files, overview, reference
+from orderhub.web.routes import flows as flow_routes
+from orderhub.web.watching import Watching
 
 STATIC = Path(__file__).parent / "static"
 
@@ -35,12 +39,18 @@ def create_app(
     current_user: CurrentUser,
     actions: Actions | None = None,
     settings: WebSettings | None = None,
+    flows: FlowRegistry | None = None,
+    partners: PartnerRegistry | None = None,
+    scheduler: Scheduler | None = None,
 ) -> FastAPI:
     """The app, to be served alone or mounted under any path.
 
     :param engine: of the ledger's database (``orderhub.ledger.engine.create_engine``); its pool bounds the pages' use.
     :param archive: where the originals are.
     :param current_user: says who sends a request; ``None`` means nobody, and nobody gets nothing.
+    :param flows: the flow files; without them only the flows that the ledger has seen are shown.
+    :param partners: the agreements, for the partners' names.
+    :param scheduler: what starts the flows; without it runs are shown as the ledger knows them.
     :param actions: what retry and discard do; by default they are done on the ledger and wait for the next run.
     """
     settings = settings or WebSettings()
@@ -56,18 +66,16 @@ def create_app(
     )
     app.state.settings = settings
     app.state.reading = Reading(engine, archive, settings)
+    app.state.watching = Watching(engine, flows=flows, partners=partners, scheduler=scheduler)
     app.state.actions = actions or LedgerActions(engine)
     app.state.static_version = _version()
+    app.include_router(overview.router)
     app.include_router(documents.router)
     app.include_router(files.router)
+    app.include_router(flow_routes.router)
     app.include_router(reference.router)
     app.include_router(api.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-
-    @app.get("/", include_in_schema=False)
-    async def start(request: Request) -> Response:
-        return RedirectResponse(f"{page.base_of(request)}/documents", status_code=307)
-
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)

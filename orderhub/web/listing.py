@@ -11,24 +11,22 @@ import binascii
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from orderhub.ledger import queries
 from orderhub.ledger import search as words
 from orderhub.ledger.records import DocumentRow, InterchangeRow
-from orderhub.web.search import PAGE_SIZE, Search
-from orderhub.web.views import Facet, Listing
+from orderhub.web.search import PAGE_SIZE, SORTS, Search
+from orderhub.web.views import Facet, Listing, Row
 from orderhub.web.words import DOCUMENT_STATES, FILE_STATES
 
 COUNTED = 20_000
 #: A facet with more values than this shows the most frequent ones and the chosen.
 FACET_VALUES = 40
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,69 +46,115 @@ _KEYS = {
     "-number": _Key("d.number", "text", True),
     "number": _Key("d.number", "text", False),
 }
-_DOCUMENTS = "ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id"
-_FILES = "ledger.interchange AS d"
-_DOCUMENT_CHIPS = {"state": "d.state", "flow": "d.flow", "partner": "d.agreement", "type": "d.type"}
-_FILE_CHIPS = {"state": "d.state", "flow": "d.flow", "partner": "d.agreement"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What is listed: its tables, the columns of its chips, when a row was received, the states in the order of a life."""
+
+    source: str
+    chips: Mapping[str, str]
+    received: str
+    states: Mapping[str, Any]
+    sorts: frozenset[str]
+
+
+_DOCUMENTS = _Table(
+    "ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id",
+    {"state": "d.state", "flow": "d.flow", "partner": "d.agreement", "type": "d.type"},
+    "i.received_at",
+    DOCUMENT_STATES,
+    frozenset(_KEYS),
+)
+_FILES = _Table(
+    "ledger.interchange AS d",
+    {"state": "d.state", "flow": "d.flow", "partner": "d.agreement"},
+    "d.received_at",
+    FILE_STATES,
+    frozenset({"received", "-received"}),
+)
+
+#: Runs by the scheduler's name, or by the ledger's number when no scheduler named them.
+_RUNS = text(
+    "SELECT id FROM ledger.run WHERE external = :run AND (:all OR flow = ANY(CAST(:flows AS text[]))) "
+    "UNION SELECT id FROM ledger.run WHERE id = CAST(:number AS bigint)"
+)
 
 
 def documents(
     connection: Connection, search: Search, *, size: int = PAGE_SIZE, interchange_id: int | None = None
 ) -> Listing[DocumentRow]:
     """A page of documents. Superseded ones only when asked for by state."""
-    conditions, values = _period(search, "i.received_at")
+    asked = _Asked(_DOCUMENTS, search)
     if search.q:
-        asked = words.query(search.q)
-        conditions.append("false" if asked is None else "d.search @@ CAST(:words AS tsquery)")
-        values["words"] = asked
+        found = words.query(search.q)
+        asked.add("false" if found is None else "d.search @@ CAST(:words AS tsquery)", words=found)
     if search.run:
         # whatever a run did to a document is a transition of it
-        conditions.append(
-            "EXISTS (SELECT 1 FROM ledger.transition AS t JOIN ledger.run AS r ON r.id = t.run "
-            "WHERE t.document_id = d.id AND r.external = :run)"
+        asked.add(
+            "d.id IN (SELECT document_id FROM ledger.transition WHERE run = ANY(CAST(:runs AS bigint[])))",
+            runs=_runs(connection, search),
         )
-        values["run"] = search.run
     if interchange_id is not None:
-        conditions.append("d.interchange_id = :interchange_id")
-        values["interchange_id"] = interchange_id
+        asked.add("d.interchange_id = :interchange_id", interchange_id=interchange_id)
     hidden = () if "superseded" in search.state else ("superseded",)
-    counts = _Counts(connection, _DOCUMENTS, conditions, values, _DOCUMENT_CHIPS, search, hidden)
-    window = _Window(connection, _DOCUMENTS, conditions, values, _DOCUMENT_CHIPS, search, hidden)
-    ids, newer, older = window.ids(_KEYS[search.sort], size)
-    return Listing(
-        rows=queries.documents_by_id(connection, ids),
-        total=counts.total,
-        more_than_total=counts.capped,
-        newer=newer,
-        older=older,
-        facets={
-            "state": counts.states(DOCUMENT_STATES),
-            "flow": counts.values("flow"),
-            "partner": counts.values("partner"),
-            "type": counts.values("type"),
-        },
-    )
+    return _listing(connection, asked, size, hidden, queries.documents_by_id)
 
 
 def files(connection: Connection, search: Search, *, size: int = PAGE_SIZE) -> Listing[InterchangeRow]:
     """A page of received files, newest first."""
-    conditions, values = _period(search, "d.received_at")
+    asked = _Asked(_FILES, search)
     if search.q:
-        conditions.append("strpos(lower(d.name), lower(:part)) > 0")
-        values["part"] = search.q
-    counts = _Counts(connection, _FILES, conditions, values, _FILE_CHIPS, search, ())
-    window = _Window(connection, _FILES, conditions, values, _FILE_CHIPS, search, ())
-    ids, newer, older = window.ids(_KEYS["received" if search.sort == "received" else "-received"], size)
+        asked.add("strpos(lower(d.name), lower(:part)) > 0", part=search.q)
+    if search.run:
+        asked.add(
+            "d.id IN (SELECT interchange_id FROM ledger.transition "
+            "WHERE run = ANY(CAST(:runs AS bigint[])) AND document_id IS NULL)",
+            runs=_runs(connection, search),
+        )
+    return _listing(connection, asked, size, (), queries.interchanges_by_id)
+
+
+def _runs(connection: Connection, search: Search) -> list[int]:
+    number = (
+        int(search.run) if search.run.isascii() and search.run.isdigit() and len(search.run) < 19 else None
+    )
+    values = {"run": search.run, "all": not search.flow, "flows": list(search.flow), "number": number}
+    return [int(found) for found in connection.execute(_RUNS, values).scalars()]
+
+
+class _Asked:
+    """What a search asks of a table, as conditions and the values bound in them."""
+
+    def __init__(self, table: _Table, search: Search) -> None:
+        self.table = table
+        self.search = search
+        self.conditions, self.values = _period(search, table.received)
+
+    def add(self, condition: str, **values: Any) -> None:
+        self.conditions.append(condition)
+        self.values.update(values)
+
+
+def _listing(
+    connection: Connection,
+    asked: _Asked,
+    size: int,
+    hidden: Sequence[str],
+    rows: Callable[[Connection, Sequence[int]], list[Row]],
+) -> Listing[Row]:
+    counts = _Counts(connection, asked, hidden)
+    sort = asked.search.sort if asked.search.sort in asked.table.sorts else SORTS[0]
+    ids, newer, older = _Window(connection, asked, hidden).ids(_KEYS[sort], size)
     return Listing(
-        rows=queries.interchanges_by_id(connection, ids),
+        rows=rows(connection, ids),
         total=counts.total,
         more_than_total=counts.capped,
         newer=newer,
         older=older,
         facets={
-            "state": counts.states(FILE_STATES),
-            "flow": counts.values("flow"),
-            "partner": counts.values("partner"),
+            name: counts.states(asked.table.states) if name == "state" else counts.values(name)
+            for name in asked.table.chips
         },
     )
 
@@ -130,27 +174,19 @@ def _period(search: Search, column: str) -> tuple[list[str], dict[str, Any]]:
 class _Counts:
     """How many rows each value of each chip would leave, the other chips as they are."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        source: str,
-        conditions: Sequence[str],
-        values: dict[str, Any],
-        chips: dict[str, str],
-        search: Search,
-        hidden: Sequence[str],
-    ) -> None:
+    def __init__(self, connection: Connection, asked: _Asked, hidden: Sequence[str]) -> None:
+        chips = asked.table.chips
         columns = ", ".join(f"{column} AS {name}" for name, column in chips.items())
         names = ", ".join(chips)
-        where = " AND ".join(conditions) or "true"
+        where = " AND ".join(asked.conditions) or "true"
         # Only constants of this module are put into the text; everything from outside is bound.
         statement = text(
-            f"SELECT {names}, count(*) AS n FROM (SELECT {columns} FROM {source} WHERE {where} "  # noqa: S608
+            f"SELECT {names}, count(*) AS n FROM (SELECT {columns} FROM {asked.table.source} WHERE {where} "  # noqa: S608
             f"ORDER BY d.id DESC LIMIT :counted) AS newest GROUP BY {names}"
         )
-        rows = connection.execute(statement, {**values, "counted": COUNTED}).all()
+        rows = connection.execute(statement, {**asked.values, "counted": COUNTED}).all()
         self._groups = [({name: getattr(row, name) for name in chips}, int(row.n)) for row in rows]
-        self._chosen = {name: chosen for name, chosen in search.chosen().items() if name in chips}
+        self._chosen = {name: chosen for name, chosen in asked.search.chosen().items() if name in chips}
         self._hidden = frozenset(hidden)
         self.capped = sum(count for _, count in self._groups) >= COUNTED
         self.total = sum(count for _, count in self._fitting(""))
@@ -171,7 +207,7 @@ class _Counts:
             tally[group[name]] += count
         return tally
 
-    def states(self, order: dict[str, Any]) -> list[Facet]:
+    def states(self, order: Mapping[str, Any]) -> list[Facet]:
         """Every state in the order of a document's life."""
         tally = self._tally("state")
         return [Facet(state, tally[state], state in self._chosen["state"]) for state in order]
@@ -187,24 +223,15 @@ class _Counts:
 class _Window:
     """The ids of one page."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        source: str,
-        conditions: Sequence[str],
-        values: dict[str, Any],
-        chips: dict[str, str],
-        search: Search,
-        hidden: Sequence[str],
-    ) -> None:
+    def __init__(self, connection: Connection, asked: _Asked, hidden: Sequence[str]) -> None:
         self._connection = connection
-        self._source = source
-        self._conditions = list(conditions)
-        self._values = dict(values)
-        self._search = search
-        for name, chosen in search.chosen().items():
-            if chosen and name in chips:
-                self._conditions.append(f"{chips[name]} = ANY(CAST(:{name}_in AS text[]))")
+        self._source = asked.table.source
+        self._conditions = list(asked.conditions)
+        self._values = dict(asked.values)
+        self._search = asked.search
+        for name, chosen in asked.search.chosen().items():
+            if chosen and name in asked.table.chips:
+                self._conditions.append(f"{asked.table.chips[name]} = ANY(CAST(:{name}_in AS text[]))")
                 self._values[f"{name}_in"] = list(chosen)
         if hidden:
             self._conditions.append("d.state <> ALL(CAST(:hidden AS text[]))")

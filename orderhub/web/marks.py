@@ -1,4 +1,4 @@
-"""Ranges of text that findings point at, cut into pieces that a template can print."""
+"""Ranges of text that findings and values point at, cut into pieces that a template can print."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ _RANK = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A range of characters in one line, from ``start`` up to ``end``, and the number of the finding about it."""
+    """A range of characters in one line, from ``start`` up to ``end``, and the number of the finding about it; with
+    ``trace`` the number of a canonical value that came from it."""
 
     start: int
     end: int
     finding: int
     severity: str
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text with the findings about it (none for plain text). ``severity`` is the worst of them."""
+    """Text with the findings about it (none for plain text) and the values made of it. ``severity`` is the worst of the
+    findings."""
 
     text: str
     findings: tuple[int, ...] = ()
     severity: str = ""
+    traces: tuple[int, ...] = ()
 
 
 def cut(text: str, marks: Sequence[Mark]) -> list[Piece]:
@@ -43,10 +47,17 @@ def cut(text: str, marks: Sequence[Mark]) -> list[Piece]:
     pieces: list[Piece] = []
     for left, right in itertools.pairwise(edges):
         here = [mark for start, end, mark in ranges if start <= left and right <= end]
-        findings = tuple(sorted({mark.finding for mark in here}))
-        severity = min((mark.severity for mark in here), key=lambda s: _RANK.get(s, 3), default="")
-        pieces.append(Piece(text[left:right], findings, severity))
-    return pieces or [Piece(text, tuple(m.finding for m in marks), marks[0].severity)]
+        pieces.append(_piece(text[left:right], here))
+    return pieces or [_piece(text, marks)]
+
+
+def _piece(text: str, marks: Sequence[Mark]) -> Piece:
+    return Piece(
+        text,
+        tuple(sorted({mark.finding for mark in marks if not mark.trace})),
+        min((mark.severity for mark in marks if not mark.trace), key=lambda s: _RANK.get(s, 3), default=""),
+        tuple(sorted({mark.finding for mark in marks if mark.trace})),
+    )
 
 
 def visible(text: str) -> str:

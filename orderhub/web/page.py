@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from orderhub.web import i18n, templating
 from orderhub.web.ports import User, WebSettings
 from orderhub.web.reading import Reading
+from orderhub.web.watching import Watching
 
 _AGE = re.compile(rb"(<time [^>]*>)[^<]*")
 
@@ -25,6 +26,11 @@ def user_of(request: Request) -> User:
 def reading_of(request: Request) -> Reading:
     reading: Reading = request.app.state.reading
     return reading
+
+
+def watching_of(request: Request) -> Watching:
+    watching: Watching = request.app.state.watching
+    return watching
 
 
 def settings_of(request: Request) -> WebSettings:

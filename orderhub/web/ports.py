@@ -1,8 +1,9 @@
-"""What the pages need from whoever serves them: who is signed in, and how to act on a document."""
+"""What the pages need from whoever serves them: who is signed in, how to act on a document, what the scheduler knows."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -59,3 +60,33 @@ class WebSettings:
     original_limit: int = 512 * 1024
     refresh_seconds: float = 4
     title: str = "Orderhub"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledRun:
+    """A run as its scheduler knows it. ``name`` is what the ledger keeps as the run's external name; ``state`` is
+    ``queued``, ``running``, ``success`` or ``failed``; ``trigger`` says what started it (``scheduled``, ``manual``)."""
+
+    name: str
+    state: str
+    trigger: str
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a flow is swept next (None: by nobody), and whether the scheduler holds it."""
+
+    next_at: dt.datetime | None
+    paused: bool
+
+
+class Scheduler(Protocol):
+    """What the program knows that starts the flows. Both are called in a worker thread, so they may block."""
+
+    def schedules(self, flows: Sequence[str]) -> dict[str, Schedule]:
+        """By flow; one that the scheduler does not know is left out."""
+
+    def runs(self, flows: Sequence[str], *, size: int) -> dict[str, list[ScheduledRun]]:
+        """The newest runs of each flow, newest first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -57,6 +57,41 @@ def time(when: dt.datetime | None, language: i18n.Language) -> Markup:
     )
 
 
+#: Babel's patterns of times on axes and in tables of figures; the script writes them in the reader's own time zone.
+_CLOCKS = {"hour": "HH:mm", "day": "EEE d", "date": "d MMM", "moment": "d MMM HH:mm"}
+
+
+def clock(when: dt.datetime, kind: str, language: i18n.Language) -> Markup:
+    """A ``<time>`` element with a time or day instead of an age; UTC until the script turns it."""
+    shown = format_datetime(when.astimezone(dt.UTC), _CLOCKS[kind], locale=i18n.locale(language))
+    return Markup('<time class="clock" data-clock="{}" datetime="{}">{}</time>').format(
+        kind, when.astimezone(dt.UTC).isoformat(timespec="seconds"), shown
+    )
+
+
+def duration(seconds: float) -> str:
+    """How long something took, short: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def percent(value: float, language: i18n.Language, *, signed: bool = False) -> str:
+    """A share; 100 % and 0 % are only said when they are meant."""
+    shown = value
+    if not signed and 0.999 <= value < 1:
+        shown = 0.999
+    pattern = "+#,##0 %;-#,##0 %" if signed else "#,##0.# %"
+    return format_percent(shown, format=pattern, locale=i18n.locale(language))
+
+
 def _finalize(value: Any) -> Any:
     """Every value that a template prints, before it is escaped; markup of our own stays as it is."""
     return in_order(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -80,6 +115,10 @@ def environment(language: i18n.Language) -> Environment:
     in_language: dict[str, Callable[..., Any]] = {
         "ago": lambda when: time(when, language),
         "size": lambda count: size(count, language),
+        "clock": lambda when, kind: clock(when, kind, language),
+        "duration": duration,
+        "percent": lambda value: percent(value, language),
+        "signed_percent": lambda value: percent(value, language, signed=True),
         "number": lambda value: format_decimal(value, locale=i18n.locale(language)),
     }
     env.filters.update(in_language)

@@ -87,10 +87,63 @@ SEVERITIES: dict[str, Look] = {
     "info": Look(N_("Note"), "info", "info"),
 }
 
+RUN_STATES: dict[str, Look] = {
+    "queued": Look(N_("Queued"), "wait", "clock", N_("Waits for its turn")),
+    "running": Look(N_("Running"), "busy", "loader-circle"),
+    "success": Look(N_("Succeeded"), "good", "circle-check"),
+    "failed": Look(
+        N_("Failed"), "bad", "circle-x", N_("A step failed; what it left open is taken up by the next run")
+    ),
+    "unknown": Look(
+        N_("Broke off"),
+        "warn",
+        "circle-alert",
+        N_("It never said that it ended; the next run went on from there"),
+    ),
+}
+
+TRIGGERS: dict[str, str] = {
+    "manual": N_("by hand or arrival"),
+    "scheduled": N_("by schedule"),
+    "backfill": N_("backfill"),
+    "asset_triggered": N_("by an asset"),
+    "arrival": N_("by arrival"),
+}
+
+#: What the figure of a stage counts, and what stands before it.
+STAGE_UNITS: dict[str, str] = {
+    "pull": N_("files in 24 hours"),
+    "translate": N_("documents in 24 hours"),
+    "validate": N_("judged in 24 hours"),
+    "load": N_("loaded in 24 hours"),
+}
+STANDING: dict[str, str] = {
+    "received": N_("wait for translation"),
+    "retrying": N_("translated again soon"),
+    "translated": N_("wait for validation"),
+    "quarantined": N_("quarantined"),
+    "conflict": N_("in conflict"),
+    "accepted": N_("wait to be loaded"),
+    "loading": N_("on their way"),
+    "waiting": N_("wait for approval"),
+    "rejected": N_("refused by a target"),
+    "in_doubt": N_("in doubt"),
+    "unanswered": N_("not answered yet"),
+}
+
+#: What a document's state means for somebody who looks at many; the names are those of ``charts.BANDS``.
+BANDS: dict[str, str] = {
+    "through": N_("went through"),
+    "underway": N_("under way"),
+    "held": N_("held back"),
+    "aside": N_("set aside"),
+}
+
 DOCUMENT_TYPES: dict[str, str] = {
     "purchase_order": N_("Purchase order"),
     "supplier": N_("Supplier"),
     "item": N_("Item"),
+    "stock_level": N_("Stock level"),
 }
 
 ANSWER_KINDS: dict[str, str] = {
@@ -103,6 +156,7 @@ KINDS: dict[str, dict[str, Look]] = {
     "file": FILE_STATES,
     "effect": EFFECT_STATES,
     "acknowledgement": ACKNOWLEDGEMENT_STATES,
+    "run": RUN_STATES,
     "step": STEP_STATES,
     "severity": SEVERITIES,
 }

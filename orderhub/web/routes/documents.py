@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from orderhub.errors import LedgerError
 from orderhub.web import page
 from orderhub.web.ports import Actions
-from orderhub.web.search import RANGES, Search
+from orderhub.web.routes import lists
+from orderhub.web.search import Search
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,14 +25,9 @@ Reason = Annotated[str, Form(max_length=2000)]
 
 @router.get("/documents")
 def documents(request: Request) -> Response:
-    """The list; as a part when htmx asks for it."""
+    """The list."""
     search = Search.parse(request.query_params)
-    listing = page.reading_of(request).documents(search)
-    context: dict[str, Any] = {"search": search, "listing": listing, "ranges": RANGES, "here": "documents"}
-    if page.is_partial(request):
-        answer = page.render(request, "documents_results.html", **context)
-        return page.partial_list(request, answer, f"/documents{search.address}")
-    return page.render(request, "documents.html", **context)
+    return lists.answer(request, lists.DOCUMENTS, search, page.reading_of(request).documents(search))
 
 
 @router.get("/documents/{document_id}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -11,22 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from orderhub.web import page
+from orderhub.web.routes import lists
 from orderhub.web.routes.documents import Id
-from orderhub.web.search import RANGES, Search
+from orderhub.web.search import Search
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/files")
 def files(request: Request) -> Response:
-    """The list; as a part when htmx asks for it."""
+    """The list."""
     search = Search.parse(request.query_params)
-    listing = page.reading_of(request).files(search)
-    context: dict[str, Any] = {"search": search, "listing": listing, "ranges": RANGES, "here": "files"}
-    if page.is_partial(request):
-        answer = page.render(request, "files_results.html", **context)
-        return page.partial_list(request, answer, f"/files{search.address}")
-    return page.render(request, "files.html", **context)
+    return lists.answer(request, lists.FILES, search, page.reading_of(request).files(search))
 
 
 @router.get("/files/{interchange_id}")

@@ -22,7 +22,40 @@
       if (element.title !== title) element.title = title;
     }
   }
+  // times on axes and in figures: the server writes them in UTC, the reader has a time zone
+  const clocks = Object.fromEntries(Object.entries({
+    hour: { hour: "2-digit", minute: "2-digit" },
+    day: { weekday: "short", day: "numeric" },
+    date: { day: "numeric", month: "short" },
+    moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+  }).map(([kind, options]) => [kind, new Intl.DateTimeFormat(root.lang, options)]));
+  function hours(from = document) {
+    for (const element of all("time.clock", from)) {
+      const when = new Date(element.dateTime);
+      const text = clocks[element.dataset.clock].format(when);
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }
   setInterval(ages, 10000);
+
+  // --- figures of a chart under the pointer ---------------------------------------------------------------------------
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  document.addEventListener("pointermove", (event) => {
+    const hit = event.target.closest?.("[data-tip]");
+    tip.hidden = !hit;
+    if (!hit) return;
+    if (!tip.isConnected) document.body.append(tip);
+    const period = hit.dataset.at
+      ? `${clocks.moment.formatRange(new Date(hit.dataset.at), new Date(hit.dataset.until))}\n` : "";
+    tip.textContent = period + hit.dataset.tip;
+    const box = tip.getBoundingClientRect();
+    const left = event.clientX + 14 + box.width > window.innerWidth ? event.clientX - box.width - 14 : event.clientX + 14;
+    tip.style.left = `${Math.max(4, left)}px`;
+    tip.style.top = `${Math.max(4, Math.min(event.clientY + 14, window.innerHeight - box.height - 4))}px`;
+  });
+  document.addEventListener("pointerleave", () => { tip.hidden = true; });
 
   // --- links to pages around the frame ------------------------------------------------------------------------------
   // The frame's sandbox forbids it to steer the window, so the click is done by the page around it.
@@ -194,13 +227,14 @@
       event.detail.shouldSwap = one("dialog[open]") !== null;
       event.detail.isError = false;
     }
-    openMenus = all("details.menu[open]").map((menu) => menu.id);
+    openMenus = all("details[id][open]").map((menu) => menu.id);
     known = event.detail.elt.matches?.("[data-live]") ? new Set(all("tr[id]").map((row) => row.id)) : null;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     for (const id of openMenus) { const menu = document.getElementById(id); if (menu) menu.open = true; }
     if (known && known.size) for (const row of all("tr[id]")) if (!known.has(row.id)) row.classList.add("fresh");
     ages(event.detail.target);
+    hours(event.detail.target);
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     root.classList.remove("busy");
@@ -214,6 +248,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     ages();
+    hours();
     look();
     // what was typed before this script was there
     const field = document.getElementById("q");
