@@ -23,8 +23,9 @@ from orderhub.findings import Place
 Node: TypeAlias = Any
 
 #: What a value of the source is before any conversion. ``number`` says that the grammar makes it numeric, so that it
-#: may be compared with numbers and written without ``| decimal`` into a decimal field.
-SourceType: TypeAlias = Literal["text", "number"]
+#: may be compared with numbers and written without ``| decimal`` into a decimal field; ``value`` that only the message
+#: tells what it is (JSON), so that it fits a text, a number and a true or false alike.
+SourceType: TypeAlias = Literal["text", "number", "value"]
 
 
 class PathError(MappingError):

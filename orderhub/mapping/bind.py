@@ -140,7 +140,7 @@ class Binder(ConditionBinder):
     def path(self, expression: Path, scalar: Scalar) -> Bound:
         resolved = self.resolve(expression, scalar)
         get = resolved.get
-        kind = Kind.NUMBER if resolved.type == "number" else Kind.TEXT
+        kind = Kind(resolved.type)
         direct: Callable[[Any], Any] | None
         if resolved.many:
 

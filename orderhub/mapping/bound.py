@@ -172,7 +172,7 @@ def common(left: Kind, right: Kind) -> Kind | None:
         return left
     kinds = {left, right}
     if kinds <= TEXTUAL:
-        return Kind.TEXT
+        return Kind.VALUE if Kind.VALUE in kinds else Kind.TEXT
     if kinds <= {Kind.INTEGER, Kind.DECIMAL}:
         return Kind.DECIMAL
     return None

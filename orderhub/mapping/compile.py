@@ -28,7 +28,7 @@ from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
 from orderhub.mapping.conditions import BindError
 from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
 from orderhub.mapping.given import NOTHING_GIVEN, Given, names_in
-from orderhub.mapping.kinds import Kind, Refusal
+from orderhub.mapping.kinds import Kind, Refusal, truth
 from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
 from orderhub.mapping.lookups import Lookups, MemoryLookups, table_hash
 from orderhub.mapping.numbers import decimal_reader
@@ -314,15 +314,17 @@ class _Compiler:
         """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""
         wanted, given = field.kind, bound.kind
         steps: list[Callable[[Any], Any]] = []
-        if wanted is Kind.DECIMAL and given is Kind.NUMBER:
+        if wanted is Kind.DECIMAL and given in (Kind.NUMBER, Kind.VALUE):
             steps.append(decimal_reader(self.numbers))
-        elif wanted is Kind.INTEGER and given is Kind.NUMBER:
+        elif wanted is Kind.INTEGER and given in (Kind.NUMBER, Kind.VALUE):
             from orderhub.mapping.numbers import integer_reader
 
             steps.append(integer_reader(self.numbers))
         elif wanted is Kind.DECIMAL and given is Kind.INTEGER:
             steps.append(Decimal)
-        elif not (wanted is given or (wanted is Kind.TEXT and given is Kind.NUMBER)):
+        elif wanted is Kind.BOOLEAN and given is Kind.VALUE:
+            steps.append(truth)
+        elif not (wanted is given or (wanted is Kind.TEXT and given in (Kind.NUMBER, Kind.VALUE))):
             self.problems.add(
                 "MAPPING_TYPE",
                 f"{field.name} is {wanted.value if wanted else 'a part'}, and {scalar.text} gives {given.value}.",
@@ -461,6 +463,7 @@ _CONVERT: dict[tuple[Kind, Kind | None], str] = {
     (Kind.DECIMAL, Kind.INTEGER): "Append | integer.",
     (Kind.TEXT, Kind.DATE): 'Append | date, | date(102) or | date("%d.%m.%Y").',
     (Kind.NUMBER, Kind.DATE): "Append | date(102).",
+    (Kind.VALUE, Kind.DATE): 'Append | date, or | date("%d.%m.%Y").',
     (Kind.TEXT, Kind.BOOLEAN): 'Append | one_of("1"), | boolean("Y", "N"), or compare it (==).',
     (Kind.NUMBER, Kind.BOOLEAN): "Compare it (==).",
     (Kind.INTEGER, Kind.TEXT): "Append | text.",

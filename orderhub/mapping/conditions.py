@@ -9,7 +9,7 @@ from typing import Any
 from orderhub.formats.dialect import NumberFormat
 from orderhub.mapping.bound import Bound, common
 from orderhub.mapping.expressions import Call, Choice, Compare, Expression, Logic, Member, Number
-from orderhub.mapping.kinds import NUMERIC, TEXTUAL, Kind
+from orderhub.mapping.kinds import NUMERIC, TEXTUAL, Kind, truth
 from orderhub.mapping.numbers import decimal_reader
 from orderhub.mapping.problems import Problems
 from orderhub.yaml_file import Scalar
@@ -97,16 +97,19 @@ class ConditionBinder:
     ) -> Callable[[Any], Any] | None:
         """What makes both sides comparable; ``None`` when they are."""
         kinds = {left.kind, right.kind}
-        if kinds <= NUMERIC:
+        ordered = expression.operator not in ("==", "!=")
+        if kinds == {Kind.VALUE, Kind.BOOLEAN} and not ordered:
+            return lambda value: truth(value) if isinstance(value, str) else value
+        if kinds <= NUMERIC and (kinds != {Kind.VALUE} or ordered):
             decimal = self.decimal
 
             def number(value: Any) -> Any:
                 return decimal(value) if isinstance(value, str) else value
 
-            return number if Kind.NUMBER in kinds else None
+            return number if kinds & TEXTUAL else None
         written = isinstance(expression.left, Number) or isinstance(expression.right, Number)
         if (kinds <= TEXTUAL and not written) or len(kinds) == 1:
-            if kinds == {Kind.BOOLEAN} and expression.operator not in ("==", "!="):
+            if kinds == {Kind.BOOLEAN} and ordered:
                 raise self.wrong(
                     "MAPPING_TYPE",
                     "True and false have no order.",

@@ -75,7 +75,7 @@ class Function(msgspec.Struct, frozen=True):
 
 
 _FUNCTIONS: dict[str, Function] = {}
-_TEXT = frozenset({Kind.TEXT, Kind.NUMBER})
+_TEXT = frozenset({Kind.TEXT, Kind.NUMBER, Kind.VALUE})
 _ANY = frozenset(Kind)
 
 
@@ -375,14 +375,14 @@ for _function in (
     ),
     Function(
         "decimal",
-        frozenset({Kind.TEXT, Kind.NUMBER, Kind.INTEGER, Kind.DECIMAL}),
+        _TEXT | {Kind.INTEGER, Kind.DECIMAL},
         Kind.DECIMAL,
         _build_decimal,
         help="a number",
     ),
     Function(
         "integer",
-        frozenset({Kind.TEXT, Kind.NUMBER, Kind.INTEGER, Kind.DECIMAL}),
+        _TEXT | {Kind.INTEGER, Kind.DECIMAL},
         Kind.INTEGER,
         _build_integer,
         help="a whole number",

@@ -9,11 +9,13 @@ class Kind(StrEnum):
     """What a value is.
 
     ``NUMBER`` is text that the source's grammar declares numeric: it becomes an integer or a decimal by itself where
-    the target wants one.
+    the target wants one. ``VALUE`` is text of which only the message tells whether it is a number, or true or false
+    (JSON): it becomes by itself what the target wants, a date aside.
     """
 
     TEXT = "text"
     NUMBER = "number"
+    VALUE = "value"
     INTEGER = "integer"
     DECIMAL = "decimal"
     BOOLEAN = "boolean"
@@ -22,9 +24,9 @@ class Kind(StrEnum):
 
 
 #: Kinds that are still text as the source wrote it.
-TEXTUAL = frozenset({Kind.TEXT, Kind.NUMBER})
+TEXTUAL = frozenset({Kind.TEXT, Kind.NUMBER, Kind.VALUE})
 #: Kinds that can be compared with each other as numbers.
-NUMERIC = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.DECIMAL})
+NUMERIC = frozenset({Kind.NUMBER, Kind.VALUE, Kind.INTEGER, Kind.DECIMAL})
 
 
 class Refusal(Exception):
@@ -41,6 +43,18 @@ class Refusal(Exception):
         self.todo = todo
         self.value = value
         super().__init__(what)
+
+
+def truth(text: str) -> bool:
+    """``true`` or ``false`` as a source with types of its own writes them; anything else is refused."""
+    if text not in ("true", "false"):
+        raise Refusal(
+            "VALUE_BOOLEAN",
+            f"{shown(text)} is neither true nor false.",
+            'Ask the sender, or write | boolean("Y", "N") with the texts that are used.',
+            text,
+        )
+    return text == "true"
 
 
 def shown(value: object, limit: int = 60) -> str:
