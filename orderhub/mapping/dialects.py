@@ -19,7 +19,13 @@ def _csv() -> Dialect:
     return CsvDialect()
 
 
-_FACTORIES = {"edifact": _edifact, "csv": _csv}
+def _xml() -> Dialect:
+    from orderhub.formats.xml.dialect import XmlDialect
+
+    return XmlDialect()
+
+
+_FACTORIES = {"edifact": _edifact, "csv": _csv, "xml": _xml}
 
 
 class Dialects(Mapping[str, Dialect]):

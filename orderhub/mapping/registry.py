@@ -14,7 +14,7 @@ import msgspec
 
 from orderhub.errors import MappingError
 from orderhub.findings import Finding, Place
-from orderhub.formats.dialect import Dialect
+from orderhub.formats.dialect import Dialect, SourceDeclaration
 from orderhub.mapping.compile import compile_mapping
 from orderhub.mapping.dialects import Dialects
 from orderhub.mapping.language import MappingFile
@@ -104,6 +104,19 @@ class MappingRegistry:
             self.broken.pop(name, None)
         return kept.compiled
 
+    def sources(self, format: str) -> list[SourceDeclaration]:
+        """What the mappings of a format declare as their source, in the order of their names; broken ones are passed over."""
+        found: list[SourceDeclaration] = []
+        for name in self.names():
+            try:
+                source = self.file(name).source
+            except MappingRefused as refused:
+                self.broken[name] = refused.findings
+                continue
+            if source.format == format:
+                found.append(source)
+        return found
+
     def _state(self, name: str) -> _Kept:
         path = self.path(name)
         try:
@@ -185,6 +198,7 @@ def _fit(
         return (1, len(have.intersection(layout.all_columns)))
     if source.message != message:
         return None
-    if source.release is None:
+    if source.release is None and format != "xml":
         return (1, 0)
+    # in XML the release is a namespace, and none is a name of its own
     return (1, 1) if source.release == release else None

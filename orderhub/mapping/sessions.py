@@ -82,7 +82,8 @@ def open_session(
             todo=f"Ask the sender for one of {', '.join(name.upper() for name in _OPENERS)}.",
             place=place,
         )
-    return opener(mappings, source, name, None)
+    fits = mapping is not None and mapping.source.format == detected.format
+    return opener(mappings, source, name, mapping if fits else None)
 
 
 def fitting_mapping(
@@ -97,7 +98,8 @@ def fitting_mapping(
     fits = (
         source.format == format
         and (format in _DECLARED or source.message is None or source.message == tree.message_type)
-        and (source.release is None or source.release == tree.release)
+        # in XML no release means no namespace, which is a name of its own
+        and ((source.release is None and format != "xml") or source.release == tree.release)
     )
     return named if fits else None
 
@@ -147,6 +149,29 @@ def _csv_session(
     return CsvReader(layout).read(source, name=name)
 
 
+def _xml_session(
+    mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
+) -> ReadSession:
+    from orderhub.formats.xml.declaration import record_tag
+    from orderhub.formats.xml.names import joined
+    from orderhub.formats.xml.reader import XmlReader
+
+    def records(root: str) -> frozenset[str]:
+        """The repeating elements that the mapping declares; without one, those of all mappings, unless one of them
+        takes this root for its message."""
+        sources = [mapping.source] if mapping is not None else mappings.sources("xml")
+        found: set[str] = set()
+        for declared in sources:
+            tag = record_tag(declared)
+            if tag is not None:
+                found.add(tag)
+            elif joined(declared.release, declared.message or "") == root:
+                return frozenset()
+        return frozenset(found)
+
+    return XmlReader(records).read(source, name=name)
+
+
 def _head(source: Source) -> bytes:
     if isinstance(source, Path):
         with source.open("rb") as stream:
@@ -160,10 +185,11 @@ def _head(source: Source) -> bytes:
 
 
 #: How a file of each format is opened; a format's package is imported when its first file is. The mapping is the one
-#: asked for, where its format is one of ``_DECLARED``.
+#: asked for, where it is made for this format.
 _OPENERS: dict[str, Callable[[MappingRegistry, Source, str, CompiledMapping | None], ReadSession]] = {
     "edifact": _edifact_session,
     "csv": _csv_session,
+    "xml": _xml_session,
     "bundle": _csv_session,
 }
 
