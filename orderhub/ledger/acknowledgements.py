@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, text
 
 from orderhub.findings import Finding
 from orderhub.ledger.codec import findings_from, findings_to_json
 from orderhub.ledger.records import AcknowledgementOutcome, AcknowledgementRow, DueAcknowledgement
-from orderhub.ledger.states import InterchangeState
+from orderhub.ledger.states import DocumentState, InterchangeState
 
 #: The kind of the technical answer to an interchange (CONTRL, 997, 999); the business answer is per document.
 TECHNICAL = "technical"
@@ -17,11 +17,12 @@ BUSINESS = "business"
 
 _DUE = text(
     """
-    SELECT i.id, i.name, i.state, i.sender, i.receiver, i.control_reference, i.findings, i.duplicate_of,
-        coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected,
+    SELECT i.id, i.name, i.state, i.sender, i.receiver, i.control_reference, i.findings, i.duplicate_of, i.archive_key,
+        coalesce(i.format, o.format) AS format, coalesce(i.message, o.message) AS message,
+        i.company, coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected,
         (SELECT a.outcome FROM ledger.acknowledgement AS a
          WHERE a.interchange_id = i.duplicate_of AND a.kind = :kind AND a.document_id IS NULL) AS stored
-    FROM ledger.interchange AS i
+    FROM ledger.interchange AS i LEFT JOIN ledger.interchange AS o ON o.id = i.duplicate_of
     LEFT JOIN LATERAL (
         SELECT count(*) FILTER (WHERE state IN ('accepted', 'loading', 'loaded', 'waiting', 'rejected', 'duplicate'))
                 AS accepted,
@@ -31,17 +32,23 @@ _DUE = text(
               ORDER BY d.ordinal, d.generation DESC) AS latest
     ) AS c ON true
     WHERE i.flow = :flow AND i.answered_at IS NULL AND i.state <> 'received' AND c.open = 0
+      AND NOT i.id = ANY(CAST(:exclude AS bigint[]))
     ORDER BY i.id LIMIT :limit
     """
 )
 
 
-def due(connection: Connection, flow: str, *, limit: int = 1000) -> list[DueAcknowledgement]:
+def due(
+    connection: Connection, flow: str, *, limit: int = 1000, exclude: Collection[int] = ()
+) -> list[DueAcknowledgement]:
     """Interchanges whose documents all have a verdict and whose technical answer is not recorded, oldest first, with the
     answer that follows: accepted when every document went on (a duplicate of an accepted one too), rejected when none
-    did, else partially accepted. A duplicate interchange gets the answer that its original got."""
+    did, else partially accepted. A duplicate interchange gets the answer that its original got. ``exclude``: ids to pass
+    over."""
     found = []
-    for row in connection.execute(_DUE, {"flow": flow, "kind": TECHNICAL, "limit": limit}):
+    for row in connection.execute(
+        _DUE, {"flow": flow, "kind": TECHNICAL, "limit": limit, "exclude": list(exclude)}
+    ):
         state = InterchangeState(row.state)
         found.append(
             DueAcknowledgement(
@@ -56,6 +63,10 @@ def due(connection: Connection, flow: str, *, limit: int = 1000) -> list[DueAckn
                 rejected=row.rejected,
                 findings=findings_from(row.findings),
                 duplicate_of=row.duplicate_of,
+                archive_key=row.archive_key,
+                format=row.format,
+                message=row.message,
+                company=row.company,
             )
         )
     return found
@@ -110,6 +121,36 @@ def record(
     if kind == TECHNICAL and document_id is None:
         connection.execute(_ANSWERED, {"id": interchange_id})
     return made is not None
+
+
+def is_answered(connection: Connection, interchange_id: int) -> bool:
+    """Whether the technical outcome of an interchange is recorded."""
+    query = text("SELECT answered_at IS NOT NULL FROM ledger.interchange WHERE id = :id")
+    return bool(connection.execute(query, {"id": interchange_id}).scalar())
+
+
+def mark_answered(connection: Connection, interchange_id: int) -> None:
+    """Nothing is to be said to the sender (what came is an answer itself): it is not due any more."""
+    connection.execute(_ANSWERED, {"id": interchange_id})
+
+
+_MESSAGES = text(
+    """
+    SELECT DISTINCT ON (ordinal) ordinal, state,
+        CASE WHEN state IN ('quarantined', 'conflict', 'discarded') THEN findings END AS findings
+    FROM ledger.document WHERE interchange_id = :id ORDER BY ordinal, generation DESC
+    """
+)
+
+
+def message_states(
+    connection: Connection, interchange_id: int
+) -> dict[int, tuple[DocumentState, list[Finding]]]:
+    """What became of each message that a mapping took, by its ordinal; findings of those that were held back."""
+    return {
+        row.ordinal: (DocumentState(row.state), findings_from(row.findings))
+        for row in connection.execute(_MESSAGES, {"id": interchange_id})
+    }
 
 
 _RECORDED = text(

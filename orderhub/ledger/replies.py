@@ -121,7 +121,7 @@ _ADD = text(
 def add(connection: Connection, reply: NewReply) -> int:
     """Store an answer and its first sending; its id. Only together with the number it carries, in one transaction."""
     digest = hashlib.sha256(reply.content).hexdigest()
-    name = f"{reply.kind.upper()}_{reply.agreement}_{reply.number}_{digest[:8]}.{reply.suffix}"
+    name = f"{reply.kind.upper()}_{reply.agreement}_{reply.number:06d}_{digest[:8]}.{reply.suffix}"
     made = connection.execute(
         _ADD,
         {

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.engine import NestedTransaction
 
+from orderhub.agreed import ANSWER_MESSAGES, agreement_of, as_agreed, envelope_errors
 from orderhub.documents import Document, PurchaseOrder, canonical_bytes, content_hash
 from orderhub.errors import ArchiveError, HubError, SourceError
 from orderhub.findings import Finding, Findings, Place, Severity
@@ -157,7 +158,7 @@ class _Translation:
 
     def _open(self, info: EnvelopeInfo) -> _Envelope:
         self.envelopes += 1
-        agreement = self._agreement(info)
+        agreement = agreement_of(self.ctx, self.flow, info)
         if agreement is not None:
             self.agreement_name = self.agreement_name or agreement.name
         else:
@@ -180,14 +181,6 @@ class _Translation:
             )
         return _Envelope(info, agreement, self.connection.begin_nested())
 
-    def _agreement(self, info: EnvelopeInfo) -> Agreement | None:
-        if info.sender is None:
-            return self.ctx.partners.get(self.flow.partner) if self.flow.partner else None
-        found = self.ctx.partners.of_sender(info.format, info.sender, info.sender_qualifier)
-        if self.flow.partner is not None and (found is None or found.name != self.flow.partner):
-            return None  # somebody else's interchange in this partner's place
-        return found
-
     def _close(self, envelope: _Envelope | None) -> None:
         if envelope is None:
             return
@@ -204,15 +197,9 @@ class _Translation:
         self.inserted += envelope.good + envelope.bad
 
     def _refused(self, envelope: _Envelope) -> bool:
-        if not envelope.info.refused or envelope.agreement is None:
+        if envelope.agreement is None:
             return envelope.info.refused
-        overridden = envelope.agreement.severities
-        return any(
-            finding.severity is Severity.ERROR
-            and overridden.get(finding.code, finding.severity) is Severity.ERROR
-            for finding in self.session.summary.findings.kept
-            if finding.place.interchange in (None, envelope.info.control_reference)
-        )
+        return bool(envelope_errors(envelope.info, self.session.summary.findings.kept, envelope.agreement))
 
     def _message(self, envelope: _Envelope, tree: MessageTree) -> None:
         if envelope.agreement is None:
@@ -232,19 +219,7 @@ class _Translation:
         mapping = self._mapping(tree)
         if mapping is None:
             envelope.unmapped += 1
-            self.findings.add(
-                Finding(
-                    code="NO_MAPPING",
-                    severity=Severity.WARNING,
-                    message=f"No mapping of the flow {self.flow.name} fits {tree.message_type} {tree.release or ''}".rstrip()
-                    + ". It is kept; translate it again when there is one.",
-                    place=Place(
-                        file=self.claim.name,
-                        interchange=tree.interchange.control_reference,
-                        message=tree.reference,
-                    ),
-                )
-            )
+            self.findings.add(self._without_mapping(tree))
             return
         document = self._document(envelope.agreement, tree, mapping)
         if document.document is None or any(f.severity is Severity.ERROR for f in document.findings):
@@ -253,6 +228,26 @@ class _Translation:
             envelope.good += 1
         self.document_findings += document.finding_count or 0
         self.pending.append(document)
+
+    def _without_mapping(self, tree: MessageTree) -> Finding:
+        place = Place(
+            file=self.claim.name, interchange=tree.interchange.control_reference, message=tree.reference
+        )
+        kind = f"{tree.message_type} {tree.release or ''}".rstrip()
+        if tree.message_type in ANSWER_MESSAGES:
+            return Finding(
+                code="ANSWER_RECEIVED",
+                severity=Severity.INFO,
+                message=f"{kind} is a technical answer of the partner's. It is kept and not answered.",
+                place=place,
+            )
+        return Finding(
+            code="NO_MAPPING",
+            severity=Severity.WARNING,
+            message=f"No mapping of the flow {self.flow.name} fits {kind}. It is kept; translate it again when there is "
+            "one.",
+            place=place,
+        )
 
     def _mapping(self, tree: MessageTree) -> CompiledMapping | None:
         kind = (tree.interchange.format, tree.message_type, tree.release)
@@ -264,7 +259,7 @@ class _Translation:
         self, agreement: Agreement, tree: MessageTree, mapping: CompiledMapping
     ) -> TranslatedDocument:
         findings = Findings()
-        findings.extend(_severities(tree.findings, agreement))
+        findings.extend(as_agreed(tree.findings, agreement))
         usable = findings.ok
         document = None
         try:
@@ -290,7 +285,7 @@ class _Translation:
             document = _with_defaults(translated.document, agreement)
             if usable:
                 before = findings.count
-                findings.extend(_severities(translated.findings, agreement))
+                findings.extend(as_agreed(translated.findings, agreement))
                 findings.count = max(findings.count, before + translated.finding_count)
         number = document.number if document is not None else _number(mapping, tree)
         test = (
@@ -389,14 +384,3 @@ def keep_mapping(connection: Connection, mapping: CompiledMapping) -> None:
     except OSError:
         return  # removed since it was loaded; what it says is kept
     artifacts.register(connection, kind="mapping_file", name=mapping.name, version=None, content=written)
-
-
-def _severities(findings: list[Finding], agreement: Agreement) -> list[Finding]:
-    """Findings with what the agreement says about their codes."""
-    overridden = agreement.severities
-    if not overridden:
-        return findings
-    return [
-        msgspec.structs.replace(finding, severity=overridden.get(finding.code, finding.severity))
-        for finding in findings
-    ]
