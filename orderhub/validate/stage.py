@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from orderhub.document_findings import place_findings
 from orderhub.documents import Document
 from orderhub.findings import Finding, Severity
-from orderhub.ledger import artifacts, documents
+from orderhub.ledger import artifacts, documents, validations
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import Accepted, BatchDocument, ClaimedBatch, Suite, Target
 from orderhub.ledger.states import Environment
 from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, ValidateResult
 from orderhub.validate.siblings import held, in_conflict, siblings
-from orderhub.validate.suite import CompiledSuite, compiled_suite, suite_path
+from orderhub.validate.suite import CompiledSuite, Judgement, compiled_suite, suite_path
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,15 @@ def validate(ctx: HubContext, flow: Flow, run: int, batch: int) -> ValidateResul
         claim = documents.claim_batch(connection, batch, worker=ctx.worker, lease_seconds=ctx.lease_seconds)
     if claim is None:
         return ValidateResult(batch=batch)
-    placed = _with_places(ctx, flow, claim, _judge(ctx, claim, suite))
+    findings, judgement = _judge(ctx, claim, suite)
+    placed = _with_places(ctx, flow, claim, findings)
     bad = {number: found for number, found in placed.items() if _is_bad(found)}
     for number, held_back in _held_back(ctx, flow, claim, suite, set(bad)).items():
         bad[number] = [*held_back, *placed.get(number, [])]
     noted = {number: found for number, found in placed.items() if number not in bad}
     return retrying(
-        ctx.ledger, lambda connection: _write(ctx, flow, run, claim, suite, bad, noted, connection)
+        ctx.ledger,
+        lambda connection: _write(ctx, flow, run, claim, suite, judgement, bad, noted, connection),
     )
 
 
@@ -92,7 +94,9 @@ def _as_agreed(ctx: HubContext, agreement: str, findings: list[Finding]) -> list
     ]
 
 
-def _judge(ctx: HubContext, claim: ClaimedBatch, suite: CompiledSuite | None) -> dict[int, list[Finding]]:
+def _judge(
+    ctx: HubContext, claim: ClaimedBatch, suite: CompiledSuite | None
+) -> tuple[dict[int, list[Finding]], Judgement | None]:
     findings: dict[int, list[Finding]] = {}
     decoded: list[tuple[int, Document]] = []
     for row in claim.documents:
@@ -109,9 +113,11 @@ def _judge(ctx: HubContext, claim: ClaimedBatch, suite: CompiledSuite | None) ->
             ]
     if suite is not None and decoded:
         agreements = {row.id: row.agreement for row in claim.documents}
-        for number, found in suite.run(decoded).items():
+        judgement = suite.judge(decoded)
+        for number, found in judgement.findings.items():
             findings[number] = _as_agreed(ctx, agreements[number], found)
-    return findings
+        return findings, judgement
+    return findings, None
 
 
 def _suite(ctx: HubContext, flow: Flow) -> CompiledSuite | None:
@@ -155,6 +161,7 @@ def _write(
     run: int,
     claim: ClaimedBatch,
     suite: CompiledSuite | None,
+    judgement: Judgement | None,
     bad: dict[int, list[Finding]],
     noted: dict[int, list[Finding]],
     connection: Connection,
@@ -173,6 +180,19 @@ def _write(
             taken = [row for row in rows if row.id in verdict.conflicts]
             number = {row.id: ["number"] for row in taken}
             place_findings(connection, document_places(ctx, flow, _keys(taken), number))
+    if suite is not None and judgement is not None:
+        validations.record(
+            connection,
+            batch=claim.id,
+            flow=flow.name,
+            run=run,
+            suite=suite.name,
+            suite_hash=suite.definition.content_hash,
+            documents=len(claim.documents),
+            failed=len(bad),
+            rules=judgement.rules,
+            results=judgement.results,
+        )
     documents.finish_batch(connection, claim)
     result = ValidateResult(
         batch=claim.id,

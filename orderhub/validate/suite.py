@@ -1,7 +1,7 @@
 """Suites of business rules: ``schemas/expectations/<name>.json``, each a Great Expectations suite.
 
 Every expectation's ``meta`` says what the hub needs: ``rule`` (stable id, the finding's code), ``frame`` (``orders`` or
-``lines``), ``field`` (of the order, or of the line), ``severity`` and ``message``.
+``lines``; ``suppliers``, ``items``, ``stock``), ``field`` (of the document, or of the line), ``severity`` and ``message``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from orderhub.documents import Document
 from orderhub.documents.serialise import decimal_text
 from orderhub.errors import ConfigError
 from orderhub.findings import Finding, Place, Severity
+from orderhub.ledger.validations import RuleCount
 from orderhub.validate.frames import LINE_COLUMNS, ORDER_COLUMNS, frames
+from orderhub.validate.record_frames import RECORD_COLUMNS
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-_COLUMNS = {"orders": ORDER_COLUMNS, "lines": LINE_COLUMNS}
-_KEYS = {"orders": ["document"], "lines": ["document", "index"]}
+_COLUMNS = {"orders": ORDER_COLUMNS, "lines": LINE_COLUMNS, **RECORD_COLUMNS}
+_KEYS = {frame: ["document", "index"] if frame == "lines" else ["document"] for frame in _COLUMNS}
+
+#: So many broken rows of a rule are kept as examples.
+EXAMPLES = 20
 
 
 class ExpectationSuiteFile:
@@ -53,7 +60,7 @@ class ExpectationSuiteFile:
             )
         self.document: str = self._need(self._need(content, "meta", dict), "document", str)
         self.rules: dict[str, dict[str, Any]] = {}
-        self.expectations: dict[str, list[dict[str, Any]]] = {"orders": [], "lines": []}
+        self.expectations: dict[str, list[dict[str, Any]]] = {frame: [] for frame in _COLUMNS}
         for entry in self._need(content, "expectations", list):
             self._add(entry)
 
@@ -66,7 +73,9 @@ class ExpectationSuiteFile:
             )
         frame = self._need(meta, "frame", str)
         if frame not in _COLUMNS:
-            raise self._wrong(f"The rule {rule} has the frame {frame!r}.", "Write orders or lines.")
+            raise self._wrong(
+                f"The rule {rule} has the frame {frame!r}.", f"Write one of {', '.join(_COLUMNS)}."
+            )
         self._need(meta, "field", str)
         self._need(meta, "message", str)
         if meta.get("severity", "error") not in [severity.value for severity in Severity]:
@@ -117,6 +126,18 @@ def suite_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.json"
 
 
+class Judgement(msgspec.Struct, frozen=True):
+    """What a suite says about documents: findings per document (ledger id), only for those that have some; how often each
+    rule was looked at and broken; and Great Expectations' own result per frame, for the data docs.
+
+    A finding's ``field`` is the canonical path of the value; its ``place`` is for the caller to fill in.
+    """
+
+    findings: dict[int, list[Finding]]
+    rules: list[RuleCount]
+    results: dict[str, Any]
+
+
 class CompiledSuite:
     """A suite ready to run. Building the first one imports Great Expectations (seconds); the others are cheap."""
 
@@ -138,13 +159,14 @@ class CompiledSuite:
                 self._parts[frame] = (batch, suite)
 
     def run(self, documents: Sequence[tuple[int, Document]]) -> dict[int, list[Finding]]:
-        """Findings per document (ledger id), only for documents that have some.
+        """The findings of :meth:`judge` alone."""
+        return self.judge(documents).findings
 
-        A finding's ``field`` is the canonical path of the value; its ``place`` is for the caller to fill in.
-        """
+    def judge(self, documents: Sequence[tuple[int, Document]]) -> Judgement:
+        """Run every rule over the documents (ledger id, document) at once."""
         tables = frames(documents)
         by_id = dict(documents)
-        found: dict[int, list[Finding]] = {}
+        judgement = Judgement(findings={}, rules=[], results={})
         with _great_expectations():
             for frame, (batch_definition, suite) in self._parts.items():
                 table = tables[frame]
@@ -159,12 +181,12 @@ class CompiledSuite:
                         "include_unexpected_rows": False,
                     },
                 )
-                if result.success:
-                    continue
                 for outcome in result.results:
                     if not outcome.success:
-                        self._collect(frame, outcome, by_id, found)
-        return found
+                        self._collect(frame, outcome, by_id, judgement.findings)
+                    judgement.rules.append(_count(outcome, len(table)))
+                judgement.results[frame] = shortened(result.to_json_dict())
+        return judgement
 
     def _collect(
         self, frame: str, outcome: Any, documents: dict[int, Document], found: dict[int, list[Finding]]
@@ -182,7 +204,7 @@ class CompiledSuite:
             )
         for row in outcome.result.get("unexpected_index_list") or []:
             document = int(row["document"])
-            field = meta["field"] if frame == "orders" else f"lines[{int(row['index'])}].{meta['field']}"
+            field = meta["field"] if frame != "lines" else f"lines[{int(row['index'])}].{meta['field']}"
             found.setdefault(document, []).append(
                 Finding(
                     code=meta["rule"],
@@ -193,6 +215,28 @@ class CompiledSuite:
                     field=field,
                 )
             )
+
+
+def _count(outcome: Any, rows: int) -> RuleCount:
+    found = outcome.result
+    # rows that a rule does not concern (a missing value) are none that it looked at
+    evaluated = int(found.get("element_count", rows)) - int(found.get("missing_count") or 0)
+    return RuleCount(
+        outcome.expectation_config.meta["rule"], evaluated, int(found.get("unexpected_count") or 0)
+    )
+
+
+def shortened(result: dict[str, Any]) -> dict[str, Any]:
+    """A validation result whose lists of broken rows are examples: a batch may have thousands of them, and every one is a
+    finding of its document already."""
+    for outcome in result["results"]:
+        details = outcome["result"]
+        for key in ("unexpected_list", "unexpected_index_list", "partial_unexpected_list"):
+            if isinstance(details.get(key), list):
+                details[key] = details[key][:EXAMPLES]
+        for key in ("unexpected_index_query", "partial_unexpected_index_list", "partial_unexpected_counts"):
+            details.pop(key, None)
+    return result
 
 
 def _expectation(given: dict[str, Any], definition: ExpectationSuiteFile) -> Any:
