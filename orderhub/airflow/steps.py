@@ -89,16 +89,16 @@ def load(flow: str, context: Context, batch: int, target: str) -> None:
 
 
 def acknowledge(flow: str, context: Context) -> None:
-    """Run the stage and close the run; fails, when that is done, for what the translation left to the next run. A backfill
-    answers nobody: the sender was told when its message came."""
+    """Run the stage and close the run; fails, when that is done, for what the translation or this stage left to the next
+    run. A backfill answers nobody: the sender was told when its message came."""
 
-    def work(ctx: HubContext, flow: Flow, run: int) -> None:
-        if not _is_backfill(context):
-            _said(acknowledge_stage(ctx, flow, run))
+    def work(ctx: HubContext, flow: Flow, run: int) -> list[str]:
+        unsent = [] if _is_backfill(context) else _said(acknowledge_stage(ctx, flow, run)).problems
         finish_run(ctx, run)
+        return unsent
 
-    _step(flow, context, work)
-    problems = context["ti"].xcom_pull(task_ids="translate", key=PROBLEMS)
+    unsent = _step(flow, context, work)
+    problems = [*(context["ti"].xcom_pull(task_ids="translate", key=PROBLEMS) or ()), *unsent]
     if problems:
         raise AirflowFailException("Left to the next run: " + " ".join(problems))
 

@@ -44,6 +44,7 @@ def check_flow(
             f"The suite {suite.name} judges {suite.document}, but the mapping makes {document}. Name another suite.",
         )
     check.attempt("pull", lambda: _source(flow, connectors))
+    check.attempt("acknowledge", lambda: _answers(flow, connectors))
     for index in range(len(flow.load)):
         check.attempt(f"load[{index}]", lambda index=index: _target(flow, index, connectors, document))  # type: ignore[misc]
     return check.findings
@@ -110,6 +111,20 @@ def _source(flow: Flow, connectors: ConnectorRegistry) -> None:
             todo=f"It has: {', '.join(sorted(manifest.streams))}.",
         )
     connectors.settings(flow.pull.connector, flow.pull.settings)
+
+
+def _answers(flow: Flow, connectors: ConnectorRegistry) -> None:
+    step = flow.acknowledge
+    if step.technical in (None, "none"):
+        return
+    manifest = connectors.manifest(step.connector or flow.pull.connector)
+    if Capability.REPLY not in manifest.capabilities:
+        raise ConfigError(
+            f"The connector {manifest.name} cannot send answers.",
+            todo="Name one that can in `acknowledge`: `orderhub connector list`.",
+        )
+    if step.settings:
+        connectors.settings(manifest.name, step.settings)
 
 
 def _target(flow: Flow, index: int, connectors: ConnectorRegistry, document: str | None) -> None:

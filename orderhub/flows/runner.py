@@ -103,6 +103,7 @@ def run_flow(
     answered = AcknowledgeResult()
     if received is None:
         answered = attempt("acknowledge", lambda: acknowledge(ctx, flow, run), answered)
+        problems += [f"acknowledge: {problem}" for problem in answered.problems]
     result = RunResult(
         flow=flow.name,
         run=run,
