@@ -78,7 +78,8 @@ class Ports(Protocol):
         """Whether the bytes end as their format says they must (an EDI envelope that is closed, a root element)."""
 
     def resource(self, kind: str) -> Any:
-        """A resource of the hub by kind, for built-in connectors: ``warehouse`` is its SQLAlchemy engine, ``data``
+        """A resource of the hub by kind, for built-in connectors: ``warehouse`` loads into the warehouse, ``bundle`` packs
+        (name, bytes) of several files into one, the same bytes for the same files, ``data``
         its data folder, ``outbox`` the folder for what goes to partners. Raises ``ConnectorRefused`` for an unknown kind."""
 
 

@@ -10,7 +10,9 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from connectors.folder.bundles import Gathered, arrival_of, gather, member_text
 from connectors.folder.names import decoded, encoded, shown
 from connectors.folder.reply import sweep, write_answer
 from connectors.folder.settings import FolderSettings
@@ -114,10 +116,15 @@ class FolderConnector(Connector[FolderSettings]):
                 first_look = time.monotonic()
                 for moment, file in candidates:
                     try:
-                        interchange = self._take(root, file, first_look, self.settings.stable_seconds)
+                        interchange = (
+                            self._take_bundle(root, file, first_look)
+                            if isinstance(file, Gathered)
+                            else self._take(root, file, first_look, self.settings.stable_seconds)
+                        )
                     except OSError as error:
-                        log.warning("cannot read %s: %s", shown(file.name), error.strerror)
-                        unread.append(f"{shown(file.name)} ({error.strerror})")
+                        name = self._bundle_name(file) if isinstance(file, Gathered) else shown(file.name)
+                        log.warning("cannot read %s: %s", name, error.strerror)
+                        unread.append(f"{name} ({error.strerror})")
                         interchange = None
                     if interchange is None:
                         held = moment if held is None else min(held, moment)
@@ -146,14 +153,17 @@ class FolderConnector(Connector[FolderSettings]):
             )
 
     def settle(self, interchange: Interchange, settlement: Settlement) -> None:
-        """Move the file to ``processed/<date>/`` or ``refused/<date>/``, and its marker away. A file that is gone or
-        was replaced since is left as it is.
+        """Move the file (of a bundle, all its files) to ``processed/<date>/`` or ``refused/<date>/``, and its marker away.
+        A file that is gone or was replaced since is left as it is.
 
         :raises ConnectorRefused: when it cannot be moved.
         """
         if self.settings.after == "leave":
             return
-        handle = interchange.handle
+        for handle in interchange.handle.get("members", [interchange.handle]):
+            self._settle_file(interchange.name, handle, settlement)
+
+    def _settle_file(self, shown_name: str, handle: dict[str, Any], settlement: Settlement) -> None:
         folders = tuple(decoded(part) for part in handle["folders"])
         what = Seen(
             folders=folders,
@@ -175,10 +185,10 @@ class FolderConnector(Connector[FolderSettings]):
                 if self.settings.complete_when == "marker":
                     self._remove_markers(root, what)
         except FileNotFoundError:
-            log.info("the folder that %s was in is gone", interchange.name)
+            log.info("the folder that %s was in is gone", shown_name)
         except OSError as error:
             raise ConnectorRefused(
-                f"{interchange.name} cannot be moved to {'/'.join(target)} in {path}: {error.strerror}.",
+                f"{shown_name} cannot be moved to {'/'.join(target)} in {path}: {error.strerror}.",
                 todo="Give the hub's user the right to write there, on the same file system.",
             ) from error
 
@@ -201,7 +211,7 @@ class FolderConnector(Connector[FolderSettings]):
         path = Path(self.settings.path)
         return path if path.is_absolute() else Path(self.ports.resource("data")) / path
 
-    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen]]:
+    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen]] | list[tuple[int, Gathered]]:
         """What may be taken, with the moment it came to be there in nanoseconds."""
         settings = self.settings
         skip = frozenset((settings.processed, settings.refused)) if settings.after == "move" else frozenset()
@@ -209,6 +219,8 @@ class FolderConnector(Connector[FolderSettings]):
         found = [(entry.changed_ns, entry) for entry in listed if self._wanted(entry)]
         if settings.complete_when == "marker":
             found = self._marked(found, listed)
+        if settings.bundle:
+            return self._bundles(found, since)
         if settings.after == "leave":
             floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
             found = [candidate for candidate in found if candidate[0] >= floor]
@@ -221,10 +233,25 @@ class FolderConnector(Connector[FolderSettings]):
             found.sort(key=lambda candidate: (candidate[1].folders, candidate[1].name))
         return found
 
+    def _bundles(self, found: list[tuple[int, Seen]], since: Bookmark) -> list[tuple[int, Gathered]]:
+        settings = self.settings
+        bundles = gather(found, settings.bundle)
+        if settings.after == "leave":
+            floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
+            bundles = [bundle for bundle in bundles if bundle[0] >= floor]
+            bundles.sort(key=lambda bundle: (bundle[0], bundle[1].folders, bundle[1].text))
+        elif settings.order == "mtime":
+            bundles.sort(key=lambda bundle: (bundle[1].modified_ns, bundle[1].folders, bundle[1].text))
+        else:
+            bundles.sort(key=lambda bundle: (bundle[1].folders, bundle[1].text))
+        return bundles
+
     def _wanted(self, entry: Seen) -> bool:
         settings = self.settings
         if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in settings.ignore):
             return False
+        if settings.bundle:
+            return any(member_text(entry.name, pattern) is not None for pattern in settings.bundle)
         fitting = [pattern for pattern in settings.patterns if fnmatch.fnmatchcase(entry.name, pattern)]
         if entry.folder:
             # any folder fits "*"; only one that is named like the files stands in the place of a file
@@ -248,6 +275,59 @@ class FolderConnector(Connector[FolderSettings]):
     def _marker_names(self, name: str) -> list[str]:
         stem = name.rpartition(".")[0]
         return [base + marker for base in (name, stem) if base for marker in self.settings.markers]
+
+    def _bundle_name(self, bundle: Gathered) -> str:
+        return shown(bundle.name(self._path().name))
+
+    def _take_bundle(self, root: int, bundle: Gathered, first_look: float) -> Interchange | None:
+        """One interchange of all files, or None while one of them is missing or not whole."""
+        name = self._bundle_name(bundle)
+        if bundle.missing:
+            waited = time.time() - bundle.changed_ns / 1e9
+            there = ", ".join(shown(member.name) for member in bundle.members)
+            missing = ", ".join(shown(missing) for missing in bundle.missing)
+            if waited < self.settings.bundle_wait_seconds:
+                log.info("%s waits for %s", name, missing)
+                return None
+            problem = f"{missing} did not come within {self.settings.bundle_wait_seconds:g} s after {there}."
+            parts = [self._interchange(member, None, "") for member in bundle.members]
+            return self._bundled(name, bundle, parts, None, problem)
+        parts = []
+        for member in bundle.members:
+            taken = self._take(root, member, first_look, self.settings.stable_seconds)
+            if taken is None:
+                log.debug("%s waits for %s to be whole", name, shown(member.name))
+                return None
+            parts.append(taken)
+        problems = [part.problem for part in parts if part.problem is not None]
+        size = sum(len(part.data or b"") for part in parts)
+        if size > self.settings.max_bytes:
+            problems.append(f"{name} has {size} bytes in all; at most {self.settings.max_bytes} are taken.")
+        if problems:
+            return self._bundled(name, bundle, parts, None, " ".join(problems))
+        pack = self.ports.resource("bundle")
+        content = [
+            (shown(member.name), part.data or b"") for member, part in zip(bundle.members, parts, strict=True)
+        ]
+        return self._bundled(name, bundle, parts, pack(content), None)
+
+    def _bundled(
+        self, name: str, bundle: Gathered, parts: list[Interchange], data: bytes | None, problem: str | None
+    ) -> Interchange:
+        modified = dt.datetime.fromtimestamp(bundle.modified_ns // 10**9, dt.UTC)
+        return Interchange(
+            name=name,
+            arrival=arrival_of(part.arrival for part in parts),
+            data=data,
+            problem=problem,
+            media_type="application/zip",
+            attributes={
+                "size": str(sum(member.size for member in bundle.members)),
+                "modified_at": modified.isoformat(),
+                "members": ", ".join(shown(member.name) for member in bundle.members)[:1000],
+            },
+            handle={"members": [part.handle for part in parts]},
+        )
 
     def _take(self, root: int, first: Seen, first_look: float, apart: float) -> Interchange | None:
         """The interchange of one file, or None while it is not complete. ``apart`` are the seconds between the first

@@ -20,12 +20,18 @@ class FolderSettings(ConnectorSettings):
     ``renamed`` (the sender writes under a temporary name and renames: sure), ``marker`` (the sender writes an empty
     file ``order.edi.done`` or ``order.done`` afterwards: sure), ``stable`` (nothing changed for ``stable_seconds`` on
     the hub's clock and the file ends as its format demands: a best effort).
+
+    ``bundle``: files that belong together and are pulled as one interchange when all are there: plain names, or names
+    with one ``*`` that stands for the same text in all of them.
     """
 
     path: str = pydantic.Field(min_length=1)
     patterns: tuple[str, ...] = pydantic.Field(("*",), min_length=1)
     ignore: tuple[str, ...] = TEMPORARY
     recursive: bool = False
+    bundle: tuple[str, ...] = ()
+    #: How long a bundle may lack a member, counted from the last one that came, before that is a problem.
+    bundle_wait_seconds: float = pydantic.Field(3600.0, ge=0, le=30 * 86400)
     complete_when: Literal["stable", "renamed", "marker"] = "stable"
     markers: tuple[str, ...] = pydantic.Field((".done", ".ok"), min_length=1)
     stable_seconds: float = pydantic.Field(1.0, ge=0, le=3600)
@@ -65,6 +71,17 @@ class FolderSettings(ConnectorSettings):
     def _suffixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(not marker.startswith(".") or len(marker) < 2 or "/" in marker for marker in value):
             raise ValueError("a marker is a suffix such as '.done'")
+        return value
+
+    @pydantic.field_validator("bundle")
+    @classmethod
+    def _belong_together(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and (len(value) < 2 or len(set(value)) < len(value)):
+            raise ValueError("a bundle has two or more different files")
+        if any(not name or "/" in name or "\0" in name or set("?[]") & set(name) for name in value):
+            raise ValueError("a member is a name, or a name with one '*'")
+        if value and {name.count("*") for name in value} not in ({0}, {1}):
+            raise ValueError("either every member has one '*', which tells bundles apart, or none has")
         return value
 
     @pydantic.model_validator(mode="after")

@@ -16,6 +16,7 @@ from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.cache import NoCache, ValkeyCache
 from orderhub.flows.lookups import CachedLookups
 from orderhub.flows.ports import HubPorts
+from orderhub.formats.bundle import pack
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
 from orderhub.mapping.registry import MappingRegistry
@@ -91,6 +92,7 @@ def open_context(
         resources={
             "warehouse": lambda: WarehousePort(engine),
             "data": lambda: endpoints.inbox_folder,
+            "bundle": lambda: pack,
             "outbox": lambda: endpoints.outbox_folder or endpoints.inbox_folder.parent / "outbox",
         },
         connections=connections,

@@ -7,6 +7,7 @@ from typing import Any
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorRefused
+from orderhub.formats.bundle import is_bundle, is_whole
 from orderhub.formats.detect import HEAD, detect
 
 
@@ -57,11 +58,13 @@ class HubPorts:
 def ends_complete(data: bytes, name: str = "") -> bool:
     """Whether a sender that is still writing can be ruled out as far as the bytes show it.
 
-    EDIFACT ends with the segment UNZ. CSV, and what looks like no known format, ends with a line end; a file cut between
+    A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ. CSV, and what looks like no known format, ends with a line end; a file cut between
     two lines cannot be told from a whole one. Other formats have no end that is checked.
 
     :param name: the file's name; its ending helps to know CSV.
     """
+    if is_bundle(data[:4]):
+        return is_whole(data)
     head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:3] not in (b"UNA", b"UNB"):
         found = detect(data[:HEAD], name)
