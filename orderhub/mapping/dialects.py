@@ -25,7 +25,13 @@ def _xml() -> Dialect:
     return XmlDialect()
 
 
-_FACTORIES = {"edifact": _edifact, "csv": _csv, "xml": _xml}
+def _json() -> Dialect:
+    from orderhub.formats.json.dialect import JsonDialect
+
+    return JsonDialect()
+
+
+_FACTORIES = {"edifact": _edifact, "csv": _csv, "json": _json, "xml": _xml}
 
 
 class Dialects(Mapping[str, Dialect]):

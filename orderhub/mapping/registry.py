@@ -7,8 +7,9 @@ in :attr:`MappingRegistry.broken`) when a mapping is looked for by its source.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,6 +23,9 @@ from orderhub.mapping.lookups import FolderLookups, Lookups
 from orderhub.mapping.parse import load_mapping
 from orderhub.mapping.problems import MappingRefused, close_to
 from orderhub.mapping.run import CompiledMapping
+
+#: The keys of a JSON source's first record, read as a mapping declares it; ``None`` when there is none.
+KeysRead: TypeAlias = Callable[[SourceDeclaration], Collection[str] | None]
 
 
 class MappingUnknown(MappingError):
@@ -137,12 +141,14 @@ class MappingRegistry:
         *,
         columns: Collection[str] | None = None,
         members: Collection[str] | None = None,
+        keys: KeysRead | None = None,
     ) -> CompiledMapping | None:
         """The mapping whose source fits, ``None`` when none does.
 
         One that names the release goes before one that leaves it open; several that fit equally are taken in the order
         of their names. For CSV the header's ``columns`` decide: all declared ones must be there, and the mapping that
-        knows most of them is taken. For a bundle of CSV files the names of its ``members`` decide in the same way.
+        knows most of them is taken. For a bundle of CSV files the names of its ``members`` decide in the same way, for
+        JSON the ``keys`` of a record.
         """
         best: tuple[tuple[int, int], str] | None = None
         for name in self.names():
@@ -151,7 +157,7 @@ class MappingRegistry:
             except MappingRefused as refused:
                 self.broken[name] = refused.findings
                 continue
-            score = _fit(file, format, message, release, columns, members)
+            score = _fit(file, format, message, release, columns, members, keys)
             if score is None or (best is not None and score <= best[0]):
                 continue
             try:
@@ -170,6 +176,7 @@ def _fit(
     release: str | None,
     columns: Collection[str] | None,
     members: Collection[str] | None = None,
+    keys: KeysRead | None = None,
 ) -> tuple[int, int] | None:
     """How well a mapping's source fits; ``None`` when it does not."""
     source = file.source
@@ -196,9 +203,25 @@ def _fit(
         if not have.issuperset(layout.columns):
             return None
         return (1, len(have.intersection(layout.all_columns)))
+    if format == "json":
+        return _fit_json(source, keys)
     if source.message != message:
         return None
     if source.release is None and format != "xml":
         return (1, 0)
     # in XML the release is a namespace, and none is a name of its own
     return (1, 1) if source.release == release else None
+
+
+def _fit_json(source: SourceDeclaration, keys: KeysRead | None) -> tuple[int, int] | None:
+    from orderhub.formats.dialect import DeclarationError
+    from orderhub.formats.json.layout import JsonLayout
+
+    try:
+        layout = JsonLayout.from_declaration(source)
+    except DeclarationError:
+        return (0, 0) if keys is None else None
+    if keys is None:
+        return (0, 0)
+    have = keys(source)
+    return (1, len(layout.keys)) if have is not None and set(have).issuperset(layout.keys) else None

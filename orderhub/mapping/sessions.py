@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from orderhub.errors import SourceError
 from orderhub.findings import Place
 from orderhub.formats.base import MessageTree, ReadSession, Source
 from orderhub.formats.detect import HEAD, DetectedFormat, detect
+from orderhub.formats.dialect import SourceDeclaration
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
 
@@ -93,7 +96,9 @@ def fitting_mapping(
     of the folder that fits; None when none does."""
     format = tree.interchange.format
     if named is None:
-        return mappings.fitting(format, tree.message_type, tree.release)
+        # JSON has no message type: a record is known by its keys
+        keys = (lambda _: tree.root.value) if format == "json" else None
+        return mappings.fitting(format, tree.message_type, tree.release, keys=keys)
     source = named.source
     fits = (
         source.format == format
@@ -123,6 +128,35 @@ def csv_mapping(mappings: MappingRegistry, source: Source) -> CompiledMapping | 
     return None if header is None else mappings.fitting("csv", columns=header.columns)
 
 
+def json_mapping(mappings: MappingRegistry, source: Source) -> CompiledMapping | None:
+    """The mapping whose declared keys fit the first record of a JSON source best, each reading it as it declares."""
+    from orderhub.formats.json import JsonLayout, JsonReader
+
+    known: dict[JsonLayout, Collection[str] | None] = {}
+
+    def keys(declared: SourceDeclaration) -> Collection[str] | None:
+        layout = msgspec.structs.replace(JsonLayout.from_declaration(declared), keys=())
+        if layout not in known:
+            known[layout] = JsonReader(layout).read(source, name="").first_keys()
+        return known[layout]
+
+    return mappings.fitting("json", keys=keys)
+
+
+def declared_mapping(
+    mappings: MappingRegistry, source: Source, detected: DetectedFormat | None
+) -> CompiledMapping | None:
+    """The mapping that knows how a source of its kind is written, where its format does not say so by itself.
+
+    :raises SourceUnusable: an archive of several files that cannot be used.
+    """
+    if detected is None:
+        return None
+    if detected.format == "json":
+        return json_mapping(mappings, source)
+    return csv_mapping(mappings, source) if detected.format in ("csv", "bundle") else None
+
+
 def _edifact_session(
     mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
 ) -> ReadSession:
@@ -147,6 +181,17 @@ def _csv_session(
     if isinstance(layout, JoinLayout):
         return JoinReader(layout).read(source, name=name)
     return CsvReader(layout).read(source, name=name)
+
+
+def _json_session(
+    mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
+) -> ReadSession:
+    from orderhub.formats.json import JsonLayout, JsonReader
+
+    fitting = mapping or json_mapping(mappings, source)
+    # what no mapping knows is read all the same, so that it is known whether it is JSON
+    layout = JsonLayout() if fitting is None else JsonLayout.from_declaration(fitting.source)
+    return JsonReader(layout).read(source, name=name)
 
 
 def _xml_session(
@@ -189,9 +234,10 @@ def _head(source: Source) -> bytes:
 _OPENERS: dict[str, Callable[[MappingRegistry, Source, str, CompiledMapping | None], ReadSession]] = {
     "edifact": _edifact_session,
     "csv": _csv_session,
+    "json": _json_session,
     "xml": _xml_session,
     "bundle": _csv_session,
 }
 
 #: Formats that only a mapping's declaration makes readable.
-_DECLARED = frozenset({"csv"})
+_DECLARED = frozenset({"csv", "json"})

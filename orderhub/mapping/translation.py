@@ -22,7 +22,7 @@ from orderhub.formats.detect import HEAD, DetectedFormat, detect
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
-from orderhub.mapping.sessions import NoMappingFits, csv_mapping, fitting_mapping, open_session
+from orderhub.mapping.sessions import NoMappingFits, declared_mapping, fitting_mapping, open_session
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +167,8 @@ class _Translation:
         if self.detected is not None:
             self.message, self.release = self.detected.message, self.detected.release
         named = self.named
-        if named is None and self.detected is not None and self.detected.format in ("csv", "bundle"):
-            named = csv_mapping(self.mappings, stream)
+        if named is None:
+            named = declared_mapping(self.mappings, stream, self.detected)
         session = open_session(self.mappings, stream, name=self.name, mapping=named, detected=self.detected)
         for tree in session:
             result = self._message(tree, named)

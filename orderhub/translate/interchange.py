@@ -14,6 +14,7 @@ from orderhub.documents import Document, PurchaseOrder, canonical_bytes, content
 from orderhub.errors import ArchiveError, HubError, SourceError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSession
+from orderhub.formats.detect import HEAD, detect
 from orderhub.ledger import artifacts, documents
 from orderhub.ledger.records import (
     ClaimedInterchange,
@@ -24,7 +25,7 @@ from orderhub.ledger.records import (
 from orderhub.ledger.states import InterchangeState
 from orderhub.mapping.language import normalised
 from orderhub.mapping.run import CompiledMapping
-from orderhub.mapping.sessions import NoMappingFits, fitting_mapping, open_session
+from orderhub.mapping.sessions import NoMappingFits, declared_mapping, fitting_mapping, open_session
 from orderhub.partners.agreement import DEFAULT_MAX_BYTES, Agreement
 from orderhub.source import named_mapping
 from orderhub.stage import Flow, HubContext
@@ -63,6 +64,8 @@ def translate_interchange(
     named = named_mapping(ctx, flow)
     data = _original(ctx, flow, claim)
     try:
+        if named is None:
+            named = declared_mapping(ctx.mappings, data, detect(data[:HEAD], claim.name))
         session = open_session(ctx.mappings, data, name=claim.name, mapping=named)
     except NoMappingFits as error:
         return _only_read("csv", error), 0

@@ -1,0 +1,78 @@
+"""The nodes of a JSON message: a record, and the values within it that a mapping stops at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.findings import Place
+from orderhub.formats.json.look import locate
+from orderhub.formats.json.paths import pointer
+
+
+class Record:
+    """One record and where it stands.
+
+    ``raw`` are the bytes (UTF-8) of the value that was cut out of the file, ``inner`` the keys from there to the record
+    itself; ``outer`` lead from the top of the file to ``raw``. ``offset`` is the byte of the file at which ``raw`` begins
+    (``None`` when the file is in another encoding), ``line`` and ``column`` count from 1.
+    """
+
+    __slots__ = ("column", "file", "inner", "line", "offset", "outer", "raw", "reference")
+
+    def __init__(
+        self,
+        *,
+        file: str,
+        raw: bytes,
+        offset: int | None,
+        line: int,
+        column: int,
+        outer: tuple[str | int, ...],
+        inner: tuple[str | int, ...] = (),
+        reference: str | None = None,
+    ) -> None:
+        self.file = file
+        self.raw = raw
+        self.offset = offset
+        self.line = line
+        self.column = column
+        self.outer = outer
+        self.inner = inner
+        self.reference = reference
+
+    def place(self, steps: tuple[str | int, ...]) -> Place:
+        """The place of a value; where it is absent, of what should hold it."""
+        wanted = self.inner + steps
+        at, length, depth = locate(self.raw, wanted)
+        found = depth == len(wanted)
+        return self.at(at, wanted, length if found else 0)
+
+    def at(self, byte: int, wanted: tuple[str | int, ...], length: int = 0) -> Place:
+        """The place of a byte of ``raw``; ``wanted`` are the steps from the top of ``raw``."""
+        before = self.raw[:byte]
+        breaks = before.count(b"\n")
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        excerpt = self.raw[byte : byte + min(length, 320)].decode("utf-8", "replace")[:80]
+        return Place(
+            file=self.file,
+            message=self.reference,
+            path=pointer(self.outer + wanted),
+            offset=None if self.offset is None else self.offset + byte,
+            line=self.line + breaks,
+            column=column if breaks else self.column + column - 1,
+            excerpt=excerpt or None,
+        )
+
+
+class Node:
+    """A value within a record; ``steps`` lead to it."""
+
+    __slots__ = ("record", "steps", "value")
+
+    def __init__(self, value: Any, record: Record, steps: tuple[str | int, ...]) -> None:
+        self.value = value
+        self.record = record
+        self.steps = steps
+
+    def place(self) -> Place:
+        return self.record.place(self.steps)
