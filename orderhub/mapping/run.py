@@ -10,7 +10,7 @@ from typing import Any
 from orderhub.documents import Document
 from orderhub.findings import Finding, Place, Severity
 from orderhub.formats.base import MessageTree
-from orderhub.formats.dialect import Node, SourceDeclaration, Unread
+from orderhub.formats.dialect import Node, SeveralValues, SourceDeclaration, Unread
 from orderhub.mapping.checks import CheckRun, CompiledCheck
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal, shown
@@ -158,6 +158,15 @@ class CompiledMapping:
                     f"The check {check.name} cannot be made: {refusal.what} {refusal.todo}",
                     place_of(check.condition.sources, root, run, refusal.value),
                     value=refusal.value,
+                    rule=check.name,
+                )
+            except SeveralValues:
+                where = [place for source in check.condition.sources for place in source.where(root)]
+                context.add(
+                    "VALUE_SEVERAL",
+                    f"The check {check.name} cannot be made: the source has several different values for what it "
+                    "compares. Ask the sender which of them is right.",
+                    where[-1] if where else Place(message=run.message),
                     rule=check.name,
                 )
         run.findings = context.findings
