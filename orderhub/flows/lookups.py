@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from orderhub.mapping.lookups import FolderLookups
+from orderhub.mapping.lookups import FolderLookups, LookupTable
 from orderhub.stage import Cache
 
 #: How long a table stays in the cache (seconds). A changed file has another key at once.
@@ -15,31 +14,29 @@ KEPT = 24 * 3600
 
 
 class CachedLookups:
-    """``<folder>/<name>.csv`` through a cache that many processes share. The file decides: its time and size are part
+    """The tables of a folder through a cache that many processes share. The file decides: its time and size are part
     of the key, so that a changed table is never answered from the cache. Without the cache everything works as well."""
 
     def __init__(self, folder: Path, cache: Cache) -> None:
         self._files = FolderLookups(folder)
         self._cache = cache
-        self._read: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._read: dict[str, tuple[str, LookupTable]] = {}
 
-    def table(self, name: str) -> Mapping[str, str]:
+    def table(self, name: str) -> LookupTable:
         """The table.
 
         :raises LookupTableError: there is none or it cannot be read.
         """
-        path = self._files.folder / f"{name}.csv"
-        if not name.replace("-", "_").isidentifier() or not path.is_file():
-            return self._files.table(name)  # which says what is wrong
+        path = self._files.path(name)
         status = path.stat()
-        key = f"lookup:{path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
+        key = f"lookup:2:{path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
         known = self._read.get(name)
         if known is not None and known[0] == key:
             return known[1]
         table = self._cached(key)
         if table is None:
             table = FolderLookups(self._files.folder).table(name)
-            self._cache.put(key, msgspec.msgpack.encode(table), KEPT)
+            self._cache.put(key, table.packed(), KEPT)
         self._read[name] = (key, table)
         return table
 
@@ -47,11 +44,15 @@ class CachedLookups:
         """The tables there are."""
         return self._files.names()
 
-    def _cached(self, key: str) -> Mapping[str, str] | None:
+    def stamp(self, name: str) -> object:
+        """Changes with the file."""
+        return self._files.stamp(name)
+
+    def _cached(self, key: str) -> LookupTable | None:
         raw = self._cache.get(key)
         if raw is None:
             return None
         try:
-            return msgspec.msgpack.decode(raw, type=dict[str, str])
+            return LookupTable.unpacked(raw)
         except msgspec.DecodeError:
             return None  # somebody else's value

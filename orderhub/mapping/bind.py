@@ -5,6 +5,7 @@ What can be decided now is decided now.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from orderhub.mapping.expressions import (
     Expression,
     Fallback,
     Member,
+    Named,
     Number,
     Path,
     Pipe,
@@ -47,7 +49,8 @@ from orderhub.mapping.functions import (
 )
 from orderhub.mapping.given import AGREEMENT, NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import TEXTUAL, Kind
-from orderhub.mapping.lookups import LookupTableError
+from orderhub.mapping.language import Constant, FieldMapping, Leaf
+from orderhub.mapping.lookups import LookupTable, LookupTableError
 from orderhub.mapping.problems import Problems, close_to
 from orderhub.yaml_file import Scalar
 
@@ -70,9 +73,49 @@ class Uses(msgspec.Struct):
     """What a mapping uses, gathered while binding."""
 
     paths: list[ResolvedPath] = []
-    tables: dict[str, dict[str, str]] = {}
+    tables: dict[str, LookupTable] = {}
     #: what it takes from the agreement
     agreement: set[str] = set()
+
+
+class IssuedOn:
+    """The date of the document, as its mapping makes it: asked of the message, wherever the question comes from."""
+
+    def __init__(self, binder: Binder | None, written: FieldMapping | None) -> None:
+        self._binder = binder
+        self._written = written
+        self._busy = False
+
+    def bound(self) -> Bound | None:
+        """``None`` when the mapping makes no such date, or makes it of a table with dates itself."""
+        written = self._written
+        if isinstance(written, Constant):
+            try:
+                return constant(dt.date.fromisoformat(written.scalar.text), Kind.DATE)
+            except ValueError:
+                return None  # told at the constant
+        if not isinstance(written, Leaf) or self._binder is None or self._busy:
+            return None
+        self._busy = True
+        try:
+            found = self._binder.bound(written.expression, written.scalar)
+        except BindError:
+            return None  # told at the field itself
+        finally:
+            self._busy = False
+        if found.kind is not Kind.DATE or found.many:
+            return None
+        evaluate = found.evaluate()
+        return Bound(
+            Kind.DATE,
+            False,
+            found.optional,
+            lambda _node, run: evaluate(run.root, run),
+            None,
+            None,
+            True,
+            (),
+        )
 
 
 class Binder(ConditionBinder):
@@ -87,12 +130,15 @@ class Binder(ConditionBinder):
         problems: Problems,
         uses: Uses,
         given: Given = NOTHING_GIVEN,
+        issued_on: IssuedOn | None = None,
     ) -> None:
         super().__init__(numbers=numbers, problems=problems)
         self.scope = scope
         self.lookups = lookups
         self.uses = uses
         self.given = given
+        #: the document's own date, for tables with dates
+        self.issued_on = issued_on
 
     def within(self, scope: Scope) -> Binder:
         """The same for a group's scope."""
@@ -103,6 +149,7 @@ class Binder(ConditionBinder):
             problems=self.problems,
             uses=self.uses,
             given=self.given,
+            issued_on=self.issued_on,
         )
 
     def bind(self, expression: Expression, scalar: Scalar) -> Bound | None:
@@ -131,6 +178,14 @@ class Binder(ConditionBinder):
             return self.call(expression, scalar)
         if isinstance(expression, Compare):
             return self.compare(expression, scalar)
+        if isinstance(expression, Named):
+            raise self.wrong(
+                "MAPPING_FUNCTION",
+                f"There is no argument {expression.name!r} here.",
+                "Write the value alone.",
+                scalar,
+                expression.offset,
+            )
         if isinstance(expression, Member):
             return self.member(expression, scalar)
         if isinstance(expression, Choice):
@@ -386,6 +441,8 @@ class Binder(ConditionBinder):
                 call.offset,
             )
         arguments, dynamic = self.arguments(function, call, scalar)
+        if function.name == "lookup":
+            self.dated(call, arguments, dynamic, scalar)
         try:
             surroundings = Surroundings(self.numbers, self._table, value.kind)
             built = function.build(surroundings, tuple(arguments))
@@ -394,6 +451,9 @@ class Binder(ConditionBinder):
                 "MAPPING_FUNCTION", f"{call.name}: {error}.", "Correct its arguments.", scalar, call.offset
             ) from None
         except LookupTableError as error:
+            # what is wrong within the table is told at its own lines, once
+            known = self.problems.findings
+            known.extend(finding for finding in error.findings if finding not in known)
             raise self.wrong(
                 "MAPPING_LOOKUP_TABLE",
                 error.what,
@@ -411,7 +471,10 @@ class Binder(ConditionBinder):
         parameters = function.parameters
         needed = sum(1 for parameter in parameters if not parameter.optional)
         repeats = bool(parameters) and parameters[-1].repeats
-        if len(call.arguments) < needed or (len(call.arguments) > len(parameters) and not repeats):
+        named = {parameter.name: parameter for parameter in parameters if parameter.named}
+        placed = [argument for argument in call.arguments if not isinstance(argument, Named)]
+        parameters = tuple(parameter for parameter in parameters if not parameter.named)
+        if len(placed) < needed or (len(placed) > len(parameters) and not repeats):
             raise self.wrong(
                 "MAPPING_FUNCTION",
                 f"{call.name} has {len(call.arguments)} arguments here.",
@@ -419,7 +482,10 @@ class Binder(ConditionBinder):
                 scalar,
                 call.offset,
             )
-        for index, argument in enumerate(call.arguments):
+        for argument in call.arguments:
+            if isinstance(argument, Named):
+                self.named(named.get(argument.name), argument, function, scalar)
+        for index, argument in enumerate(placed):
             parameter = parameters[min(index, len(parameters) - 1)]
             value = self.argument(parameter, argument, function, scalar)
             if isinstance(value, Bound):
@@ -428,6 +494,63 @@ class Binder(ConditionBinder):
             else:
                 values.append(value)
         return values, dynamic
+
+    def named(
+        self, parameter: Parameter | None, argument: Named, function: Function, scalar: Scalar
+    ) -> Bound:
+        """An argument that is written with its name: today only dates are."""
+        if parameter is None:
+            names = [one.name for one in function.parameters if one.named]
+            raise self.wrong(
+                "MAPPING_FUNCTION",
+                f"{function.name} has no argument {argument.name!r}.",
+                f"It is written {signature(function)}.",
+                scalar,
+                argument.offset,
+                close_to(argument.name, names),
+            )
+        bound = self.bound(argument.value, scalar)
+        if bound.kind is not Kind.DATE or bound.many:
+            raise self.wrong(
+                "MAPPING_TYPE",
+                f"{argument.name} of {function.name} is one date, and here is "
+                f"{'a list of ' if bound.many else ''}{bound.kind.value}.",
+                "Append | date(102) or the like.",
+                scalar,
+                argument.value.offset,
+            )
+        return bound
+
+    def dated(self, call: Call, arguments: list[Any], dynamic: list[Bound], scalar: Scalar) -> None:
+        """A table with dates is asked with the date that is named, or with the document's own."""
+        named = next((argument for argument in call.arguments if isinstance(argument, Named)), None)
+        try:
+            table = self.lookups.table(str(arguments[0]))
+        except LookupTableError:
+            return  # told when the function is built
+        if not table.dated:
+            if named is not None:
+                raise self.wrong(
+                    "MAPPING_FUNCTION",
+                    f"The lookup table {arguments[0]} has no dates.",
+                    "Take on=… away, or give the table the columns valid_from and valid_to.",
+                    scalar,
+                    named.offset,
+                )
+            return
+        day = self.bound(named.value, scalar) if named is not None else None
+        if named is None:
+            day = self.issued_on.bound() if self.issued_on is not None else None
+        if day is None:
+            raise self.wrong(
+                "MAPPING_FUNCTION",
+                f"The lookup table {arguments[0]} is asked by date, and this mapping has no issued_on to take.",
+                f"Name the date: lookup({arguments[0]}, on=path | date).",
+                scalar,
+                call.offset,
+            )
+        dynamic.append(day)
+        arguments.append(DYNAMIC)
 
     def argument(self, parameter: Parameter, argument: Expression, function: Function, scalar: Scalar) -> Any:
         accepts = parameter.accepts
@@ -477,5 +600,5 @@ class Binder(ConditionBinder):
 
     def _table(self, name: str) -> Any:
         table = self.lookups.table(name)
-        self.uses.tables[name] = dict(table)
+        self.uses.tables[name] = table
         return table

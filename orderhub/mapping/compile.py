@@ -22,7 +22,7 @@ from orderhub.formats.dialect import (
     Scope,
     Unread,
 )
-from orderhub.mapping.bind import Binder, Uses
+from orderhub.mapping.bind import Binder, IssuedOn, Uses
 from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
 from orderhub.mapping.conditions import BindError
@@ -110,8 +110,25 @@ class _Compiler:
         self.groups: list[ResolvedGroup] = []
         self.lookups = lookups
         self.given = given
+        # the document's date is bound without noting problems: they are noted at the field itself
+        unnoted = Binder(
+            scope,
+            numbers=self.numbers,
+            lookups=lookups,
+            problems=Problems(mapping.path),
+            uses=self.uses,
+            given=given,
+        )
+        unnoted.issued_on = IssuedOn(None, None)
+        self.issued_on = IssuedOn(unnoted, mapping.fields.get("issued_on"))
         self.binder = Binder(
-            scope, numbers=self.numbers, lookups=lookups, problems=problems, uses=self.uses, given=given
+            scope,
+            numbers=self.numbers,
+            lookups=lookups,
+            problems=problems,
+            uses=self.uses,
+            given=given,
+            issued_on=self.issued_on,
         )
 
     def compile(self) -> CompiledMapping | None:
@@ -164,6 +181,7 @@ class _Compiler:
             problems=self.problems,
             uses=self.uses,
             given=self.given,
+            issued_on=self.issued_on,
         )
         binder.target = self.target
         compiled = [compile_check(binder, check) for check in self.mapping.checks]

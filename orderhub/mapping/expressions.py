@@ -11,7 +11,8 @@
     pipe       = fallback { "|" call }
     fallback   = primary { "?" primary }
     primary    = path | text | number | "true" | "false" | call | "(" expression ")"
-    call       = name [ "(" [ expression { "," expression } ] ")" ]
+    call       = name [ "(" [ argument { "," argument } ] ")" ]
+    argument   = [ name "=" ] expression
     path       = what the source format calls a path, cut out as text; brackets and braces may hold anything
 
 The parser raises :class:`ExpressionError` for whatever is not in this language, and nothing else; depth and length are
@@ -67,6 +68,14 @@ class Call(msgspec.Struct, frozen=True, tag="call"):
     offset: int
 
 
+class Named(msgspec.Struct, frozen=True, tag="named"):
+    """An argument with its name: ``on=DTM[137]/C507/2380 | date``."""
+
+    name: str
+    value: Expression
+    offset: int
+
+
 class Fallback(msgspec.Struct, frozen=True, tag="fallback"):
     """The first of the options that is there."""
 
@@ -119,7 +128,7 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
 
 Expression: TypeAlias = (
-    Path | Text | Number | Truth | Call | Fallback | Pipe | Compare | Logic | Member | Choice
+    Path | Text | Number | Truth | Call | Named | Fallback | Pipe | Compare | Logic | Member | Choice
 )
 
 
@@ -180,6 +189,8 @@ class _Parser:
             hint = "Join parts with '|' (a function), '?' (a fallback) or a comparison."
             if token.kind == "op" and token.text == ")":
                 hint = "Remove it, or open a bracket before."
+            elif token.kind == "op" and token.text == "=":
+                hint = "Compare with '=='."
             elif token.kind == "op" and token.text in COMPARISONS:
                 hint = "Comparisons do not chain: join two with 'and'."
             elif token.kind == "op" and token.text == "?":
@@ -290,7 +301,7 @@ class _Parser:
             self.advance()
             return ()
         while True:
-            arguments.append(self.expression())
+            arguments.append(self.argument())
             if self.is_op(","):
                 self.advance()
                 continue
@@ -300,6 +311,14 @@ class _Parser:
             raise ExpressionError(
                 "The arguments are not closed.", offset=self.token.offset, todo="Close them with ')'."
             )
+
+    def argument(self) -> Expression:
+        token, following = self.token, self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+        if token.kind != "name" or following.kind != "op" or following.text != "=":
+            return self.expression()
+        self.advance()
+        self.advance()
+        return Named(token.text, self.expression(), token.offset)
 
     def primary(self) -> Expression:
         token = self.token

@@ -7,6 +7,7 @@ refuses a value by raising :class:`orderhub.mapping.kinds.Refusal`. Absent value
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -16,21 +17,24 @@ import msgspec
 from orderhub.formats.dialect import NumberFormat
 from orderhub.mapping import dates
 from orderhub.mapping.kinds import Kind, Refusal, shown
+from orderhub.mapping.lookup_table import LookupTable, describe
 from orderhub.mapping.numbers import decimal_reader, integer_reader
 
 #: What an argument may be: a bare word of a fixed choice, the name of a lookup table, a quoted text, a whole number,
-#: or any value (a path, or a text or number written out).
-Accepts: TypeAlias = Literal["word", "table", "text", "integer", "value"]
+#: any value (a path, or a text or number written out), or any date.
+Accepts: TypeAlias = Literal["word", "table", "text", "integer", "value", "date"]
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter. ``words`` are the bare words allowed (for ``word``, and in addition for ``value``)."""
+    """One parameter. ``words`` are the bare words allowed (for ``word``, and in addition for ``value``). A ``named`` one
+    is written with its name (``on=…``)."""
 
     name: str
     accepts: Accepts
     optional: bool = False
     repeats: bool = False
     words: tuple[str, ...] = ()
+    named: bool = False
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -101,7 +105,8 @@ def signature(function: Function) -> str:
     if not function.parameters:
         return function.name
     parts = [
-        f"{p.name}{'…' if p.repeats else ''}{'?' if p.optional and not p.repeats else ''}"
+        f"{p.name}{'=' + p.accepts if p.named else ''}{'…' if p.repeats else ''}"
+        f"{'?' if p.optional and not p.repeats else ''}"
         for p in function.parameters
     ]
     return f"{function.name}({', '.join(parts)})"
@@ -175,10 +180,13 @@ def _last(values: list[Any]) -> Any:
 # --- codes
 
 
-def _build_lookup(surroundings: Surroundings, arguments: tuple[Any, ...]) -> Callable[[str], str | None]:
+def _build_lookup(surroundings: Surroundings, arguments: tuple[Any, ...]) -> Callable[..., str | None]:
     name: str = arguments[0]
     table = surroundings.table(name)
-    unknown = arguments[1] if len(arguments) > 1 else None
+    words = [argument for argument in arguments[1:] if argument is not DYNAMIC]
+    unknown = words[0] if words else None
+    if isinstance(table, LookupTable) and table.dated:
+        return _dated_lookup(name, table, unknown)
     if unknown == "keep":
         return lambda value: table.get(value, value)
     if unknown == "absent":
@@ -194,6 +202,34 @@ def _build_lookup(surroundings: Surroundings, arguments: tuple[Any, ...]) -> Cal
                 value,
             )
         return found
+
+    return find
+
+
+def _dated_lookup(
+    name: str, table: LookupTable, unknown: str | None
+) -> Callable[[str, dt.date | None], str | None]:
+    def find(value: str, day: dt.date | None) -> str | None:
+        row = table.on(value, day) if day is not None else None
+        if row is not None:
+            return row.to
+        if unknown is not None and (day is not None or value not in table.rows):
+            return value if unknown == "keep" else None
+        if day is None:
+            raise Refusal(
+                "VALUE_LOOKUP",
+                f"{shown(value)} is looked up in {name} by date, and there is none.",
+                "Ask the sender for the date, or choose another in the mapping (on=…).",
+                value,
+            )
+        known = describe(table, value)
+        when = f" (only {known})" if known else ""
+        raise Refusal(
+            "VALUE_LOOKUP",
+            f"{shown(value)} is not in the lookup table {name} on {day.isoformat()}{when}.",
+            f"Add it to {table.file} for that day, or ask the sender for a known code.",
+            value,
+        )
 
     return find
 
@@ -346,8 +382,10 @@ for _function in (
         (
             Parameter("table", "table"),
             Parameter("when_unknown", "word", optional=True, words=("keep", "absent")),
+            Parameter("on", "date", optional=True, named=True),
         ),
-        help="the code that lookups/<table>.csv gives; an unknown one is refused unless keep or absent is written",
+        help="the code that lookups/<table>.csv gives; an unknown one is refused unless keep or absent is written; "
+        "a table with dates is asked for the document's issued_on, or for another date",
     ),
     Function(
         "check_digit",

@@ -15,7 +15,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from orderhub.config_file import Section, read_config
-from orderhub.mapping.expressions import Call, Choice, Compare, Expression, Fallback, Logic, Member, Pipe
+from orderhub.mapping.expressions import (
+    Call,
+    Choice,
+    Compare,
+    Expression,
+    Fallback,
+    Logic,
+    Member,
+    Named,
+    Pipe,
+)
 from orderhub.mapping.expressions import Path as SourcePath
 from orderhub.mapping.kinds import Kind
 from orderhub.mapping.language import Constant, FieldMapping, Leaf
@@ -97,6 +107,8 @@ def _calls(expression: Expression) -> Iterator[Call]:
         yield expression
         for argument in expression.arguments:
             yield from _calls(argument)
+    elif isinstance(expression, Named):
+        yield from _calls(expression.value)
     elif isinstance(expression, Pipe):
         yield from _calls(expression.head)
         for call in expression.calls:

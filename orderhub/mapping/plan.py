@@ -470,7 +470,7 @@ class StructPlan:
         listed = f" ({', '.join(shown(value) for value in values[:3])})" if values else ""
         run.add(
             "VALUE_SEVERAL",
-            f"{path}: the source has {len(places) or 'several'} different values{listed}, and there is room for one. "
+            f"{path}: the source has {_many(len(places))}{listed}, and there is room for one. "
             "Ask the sender, or say in the mapping which one is meant (an index, first, last or join).",
             places[1] if len(places) > 1 else places[0] if places else Place(message=run.message),
             field=path,
@@ -483,6 +483,11 @@ def _agree(names: Sequence[str]) -> str:
         f"Add {' or '.join(names)} to the defaults of the partner's agreement (on the command line, name the partner "
         "with --partner)."
     )
+
+
+def _many(places: int) -> str:
+    # one place and no single value: an object of JSON
+    return "an object there" if places == 1 else f"{places or 'several'} different values"
 
 
 def _remembered(memo: dict[Any, Any], get: Callable[[Node], Any], node: Node) -> Any:

@@ -34,12 +34,17 @@ class MappingUnknown(MappingError):
     code = "MAPPING_UNKNOWN"
 
 
+_OF_TABLES = ("LOOKUP_TABLE", "MAPPING_LOOKUP_TABLE")
+
+
 class _Kept(msgspec.Struct):
     """What is known of a file at one state of it."""
 
     stamp: tuple[int, int]
     file: MappingFile | None = None
     compiled: CompiledMapping | None = None
+    #: the state of its lookup tables when it was compiled
+    tables: dict[str, object] = {}
     refused: MappingRefused | None = None
 
 
@@ -102,6 +107,7 @@ class MappingRegistry:
             file = self.file(name)
             try:
                 kept.compiled = compile_mapping(file, dialects=self.dialects, lookups=self.lookups)
+                kept.tables = {table: self.lookups.stamp(table) for table in kept.compiled.tables}
             except MappingRefused as refused:
                 kept.refused = refused
                 raise
@@ -129,9 +135,15 @@ class MappingRegistry:
         except OSError:
             stamp = (0, 0)
         kept = self._kept.get(name)
-        if kept is None or kept.stamp != stamp:
+        if kept is None or kept.stamp != stamp or self._tables_changed(kept):
             kept = self._kept[name] = _Kept(stamp=stamp)
         return kept
+
+    def _tables_changed(self, kept: _Kept) -> bool:
+        """Also when it was refused: what was wrong may have been a table."""
+        if kept.refused is not None:
+            return any(finding.code in _OF_TABLES for finding in kept.refused.findings)
+        return any(self.lookups.stamp(table) != stamp for table, stamp in kept.tables.items())
 
     def fitting(
         self,

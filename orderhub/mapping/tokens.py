@@ -23,7 +23,7 @@ class Token(NamedTuple):
     offset: int
 
 
-_OPERATORS = ("==", "!=", "<=", ">=", "<", ">", "|", "?", "(", ")", ",")
+_OPERATORS = ("==", "!=", "<=", ">=", "<", ">", "|", "?", "(", ")", ",", "=")
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 WORDS = frozenset({"and", "or", "not", "true", "false"})
 _CLOSING = {"[": "]", "{": "}"}
@@ -75,7 +75,6 @@ def tokens_of(text: str) -> list[Token]:
             position += len(token.text)
             continue
         hint = {
-            "=": "Compare with '=='.",
             "&": "Write 'and'.",
             "!": "Write '!=' or 'not'.",
             "{": "A constant as a value is written without quotes around it: {const: X}.",

@@ -24,6 +24,7 @@ from orderhub.mapping.expressions import (
     Fallback,
     Logic,
     Member,
+    Named,
     Number,
     Path,
     Pipe,
@@ -242,7 +243,7 @@ class Tracer:
                 record.step("refused", written_call(call), None, depth, f"{refusal.what} {refusal.todo}")
                 raise
             if call.name == "lookup":
-                self._looked_up(call, before, value, record, depth)
+                self._looked_up(call, scalar, before, value, node, run, record, depth)
             else:
                 record.step("function", written_call(call), value, depth)
             if call.name in ("first", "last") and len(record.sources) > begun:
@@ -251,16 +252,56 @@ class Tracer:
                 )
         return value
 
-    def _looked_up(self, call: Call, key: Any, value: Any, record: Record, depth: int) -> None:
-        table = call.arguments[0].text if isinstance(call.arguments[0], Path) else ""
-        record.step("lookup", written_call(call), value, depth, table=table)
+    def _looked_up(
+        self,
+        call: Call,
+        scalar: Scalar,
+        key: Any,
+        value: Any,
+        node: Node,
+        run: Run,
+        record: Record,
+        depth: int,
+    ) -> None:
+        """The step of a lookup, with the row that it found."""
+        name = call.arguments[0].text if isinstance(call.arguments[0], Path) else ""
+        table = self._made_from.uses.tables.get(name)
+        note, row = "", None
+        if table is not None and isinstance(key, str):
+            day = None
+            if table.dated:
+                named = next((one for one in call.arguments if isinstance(one, Named)), None)
+                issued_on = self.binder.issued_on
+                bound = issued_on.bound() if named is None and issued_on is not None else None
+                if named is not None:
+                    day = self._evaluate(named.value, scalar)(node, run)
+                elif bound is not None:
+                    day = bound.evaluate()(node, run)
+                note = f"on {as_text(day)}" + ("" if named is not None else " (issued_on)")
+            if day is not None or not table.dated:
+                found = table.on(key, day)
+                row = found.line if found is not None else None
+                if found is not None and table.dated:
+                    note = f"{note}, valid {found.period}"
+            if row is None:
+                note = f"{note}, {key} is not in it".removeprefix(", ")
+        record.step(
+            "lookup",
+            written_call(call),
+            value,
+            depth,
+            note,
+            table=table.file if table is not None else name,
+            row=row,
+        )
 
     def _dynamic(self, call: Call) -> list[Expression]:
         """The arguments that come from the source."""
         function = function_named(call.name)
-        parameters = function.parameters if function is not None else ()
-        found: list[Expression] = []
-        for index, argument in enumerate(call.arguments):
+        parameters = [one for one in function.parameters if not one.named] if function is not None else []
+        found: list[Expression] = [one.value for one in call.arguments if isinstance(one, Named)]
+        placed = [one for one in call.arguments if not isinstance(one, Named)]
+        for index, argument in enumerate(placed):
             parameter = parameters[min(index, len(parameters) - 1)] if parameters else None
             if parameter is None or parameter.accepts != "value" or isinstance(argument, (Text, Number)):
                 continue

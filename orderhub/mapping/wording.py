@@ -10,6 +10,7 @@ from orderhub.mapping.expressions import (
     Fallback,
     Logic,
     Member,
+    Named,
     Number,
     Path,
     Pipe,
@@ -26,6 +27,8 @@ def written(expression: Expression) -> str:
         return f'"{escaped}"'
     if isinstance(expression, Call):
         return call(expression, always=True)
+    if isinstance(expression, Named):
+        return f"{expression.name}={written(expression.value)}"
     if isinstance(expression, Fallback):
         return " ? ".join(_tight(option) for option in expression.options)
     if isinstance(expression, Pipe):

@@ -104,7 +104,7 @@ def test_the_branch_of_a_fallback_and_the_lookup_are_named() -> None:
         ("lookup", "lookup(units)", "C62"),
     ]
     assert found.steps[2].note == "option 2 of 2"
-    assert found.steps[3].table == "units"
+    assert (found.steps[3].table, found.steps[3].row) == ("lookups/units.csv", 2)
 
 
 def test_released_characters_belong_to_the_bytes() -> None:
