@@ -83,17 +83,17 @@ def _edifact(start: bytes, encoding: str | None) -> DetectedFormat:
 
 
 def _x12(start: bytes, encoding: str | None) -> DetectedFormat:
-    separator = start[3:4]
-    fields = start[:200].split(separator)
-    terminator = start[105:106] if len(start) > 105 else b"~"
-    release = fields[12].decode("latin-1") if len(fields) > 12 else None
-    message = None
-    for segment in start.split(terminator):
-        parts = segment.strip().split(separator)
-        if parts[0] == b"GS" and len(parts) > 8 and parts[8][:6].isdigit():
-            release = parts[8][:6].decode("ascii")
-        if parts[0] == b"ST" and len(parts) > 1:
-            message = parts[1].decode("latin-1")
+    from orderhub.formats.x12.header import read_header, release_of
+
+    header = read_header(start)
+    element, terminator = header.delimiters.element, header.delimiters.terminator
+    message = release = None
+    for segment in start[header.size :].decode("latin-1").split(terminator):
+        parts = segment.strip().split(element)
+        if parts[0] == "GS" and len(parts) > 8:
+            release = release_of(parts[8].strip())
+        if parts[0] == "ST" and len(parts) > 1:
+            message = parts[1]
             break
     return DetectedFormat("x12", message, release, encoding)
 

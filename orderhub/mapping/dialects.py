@@ -13,6 +13,12 @@ def _edifact() -> Dialect:
     return EdifactDialect()
 
 
+def _x12() -> Dialect:
+    from orderhub.formats.x12.dialect import X12Dialect
+
+    return X12Dialect()
+
+
 def _csv() -> Dialect:
     from orderhub.formats.csv.dialect import CsvDialect
 
@@ -31,7 +37,7 @@ def _json() -> Dialect:
     return JsonDialect()
 
 
-_FACTORIES = {"edifact": _edifact, "csv": _csv, "json": _json, "xml": _xml}
+_FACTORIES = {"edifact": _edifact, "x12": _x12, "csv": _csv, "json": _json, "xml": _xml}
 
 
 class Dialects(Mapping[str, Dialect]):

@@ -165,6 +165,14 @@ def _edifact_session(
     return EdifactReader().read(source, name=name)
 
 
+def _x12_session(
+    mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
+) -> ReadSession:
+    from orderhub.formats.x12.reader import X12Reader
+
+    return X12Reader().read(source, name=name)
+
+
 def _csv_session(
     mappings: MappingRegistry, source: Source, name: str, mapping: CompiledMapping | None
 ) -> ReadSession:
@@ -233,6 +241,7 @@ def _head(source: Source) -> bytes:
 #: asked for, where it is made for this format.
 _OPENERS: dict[str, Callable[[MappingRegistry, Source, str, CompiledMapping | None], ReadSession]] = {
     "edifact": _edifact_session,
+    "x12": _x12_session,
     "csv": _csv_session,
     "json": _json_session,
     "xml": _xml_session,

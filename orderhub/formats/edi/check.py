@@ -125,6 +125,8 @@ class SegmentChecker:
     #: What to do about a separator that was meant as text, and about a code that is not listed.
     separator_advice: ClassVar[str] = "release a separator that was meant as text"
     code_advice: ClassVar[str] = "Use a code of the directory"
+    #: A code of the wrong length is first of all no listed one (X12 has no lengths of its own for coded elements).
+    codes_first: ClassVar[bool] = False
     #: Elements whose codes are the standard's own whatever the composite says.
     own_codes: ClassVar[frozenset[str]] = frozenset()
 
@@ -282,7 +284,9 @@ class SegmentChecker:
             self._add(code, text, number, element, component, value=value[:200], path=path)
             if what.kind not in ("a", "an"):
                 return value
-        if not what.minimum <= length <= what.maximum:
+        wrong_length = not what.minimum <= length <= what.maximum
+        unlisted = what.codes is not None and value not in what.codes and not foreign
+        if wrong_length and not (unlisted and self.codes_first):
             self._add(
                 "ELEMENT_LENGTH",
                 f"{value[:40]!r} has {length} characters; {path} takes {lengths(what)}.",
@@ -292,7 +296,7 @@ class SegmentChecker:
                 value=value[:200],
                 path=path,
             )
-        elif what.codes is not None and value not in what.codes and not foreign:
+        elif unlisted:
             self._add(
                 "ELEMENT_CODE",
                 f"{value!r} is not in the code list of {path} ({what.name or what.number}). {self.code_advice}.",

@@ -20,6 +20,7 @@ class OpenInterchange:
         "codec",
         "group",
         "group_messages",
+        "group_numbers",
         "groups",
         "info",
         "messages",
@@ -37,17 +38,20 @@ class OpenInterchange:
         self.groups = 0
         self.group: GroupInfo | None = None
         self.group_messages = 0
+        self.group_numbers: set[str] = set()
         self.references: set[str] = set()
 
 
 class Trailer(NamedTuple):
-    """What a trailer must say: ``counted`` things, and the header's ``reference``."""
+    """What a trailer must say: ``counted`` things, and the header's ``reference``; ``numeric``: references are numbers, of
+    which leading zeros are nothing."""
 
     tag: str
     header: str
     counted: int
     reference: str
     things: str
+    numeric: bool = False
 
     def check(self, count: str, reference: str) -> Iterator[tuple[str, str, int, str]]:
         """Code (without the standard's name), message, element and value of what is wrong."""
@@ -59,7 +63,7 @@ class Trailer(NamedTuple):
                 1,
                 count,
             )
-        if reference != self.reference:
+        if not self._same(reference):
             yield (
                 f"{self.tag}_REFERENCE",
                 f"{self.tag} has the reference {reference!r}, {self.header} has {self.reference!r}. They must be the "
@@ -67,6 +71,16 @@ class Trailer(NamedTuple):
                 2,
                 reference,
             )
+
+    def _same(self, reference: str) -> bool:
+        if reference == self.reference:
+            return True
+        both = (reference, self.reference)
+        return (
+            self.numeric
+            and all(text.isascii() and text.isdigit() for text in both)
+            and len({text.lstrip("0") for text in both}) == 1
+        )
 
 
 #: Elements of a service segment, and components of each, that are taken apart; none has as many.

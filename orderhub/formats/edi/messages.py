@@ -56,8 +56,8 @@ class MessageReader:
         """The codec of a message's bytes."""
         return current.codec
 
-    def repertoire(self, current: OpenInterchange, delimiters: Delimiters) -> bytes:
-        """The bytes that a message of this interchange may hold."""
+    def clean(self, source: MessageSource, current: OpenInterchange) -> bool:
+        """Whether a message holds only bytes that need no word of ``check_characters``."""
         raise NotImplementedError
 
     def check_characters(self, source: MessageSource, current: OpenInterchange, collector: Collector) -> None:
@@ -102,7 +102,7 @@ class MessageReader:
         )
         if self._too_large(source):
             return self._refuse(source, number, current)
-        if cut.whole and not raw.translate(None, self.repertoire(current, delimiters)):
+        if cut.whole and self.clean(source, current):
             try:
                 text = raw.decode(source.encoding)
             except UnicodeDecodeError:

@@ -223,8 +223,11 @@ class Scanner:
             end = find_unreleased(self._buffer, terminator, release, self._position)
             if end >= 0:
                 return self._take(end + 1, True)
-            if len(self._buffer) - self._position > limit or not self._fill():
+            if len(self._buffer) - self._position > limit:
                 return self._take(len(self._buffer), False)
+            if not self._fill():
+                # the end of a file ends its last line
+                return self._take(len(self._buffer), terminator in BETWEEN_SEGMENTS)
 
     def message(self, limit: int) -> Cut:
         """From its header to the end of its trailer; not whole when another service segment, the end of the file or the limit comes

@@ -61,6 +61,10 @@ class EdiScope:
 
     # ------------------------------------------------------------------ what a standard says
 
+    def parse(self, text: str) -> paths.Path:
+        """The steps of a path."""
+        return paths.parse(text, self.notation)
+
     def segment_test(self, condition: paths.Condition, segment: Segment) -> select.Test:
         """A qualifier at a segment."""
         raise NotImplementedError
@@ -92,7 +96,7 @@ class EdiScope:
     # ------------------------------------------------------------------ values
 
     def resolve(self, text: str) -> ResolvedPath:
-        path = paths.parse(text, self.notation)
+        path = self.parse(text)
         scope = self._root() if path.from_root else self
         position, segment_step, rest = scope._locate(path)
         segment = self.message.segments[position.tag]
@@ -113,7 +117,7 @@ class EdiScope:
         )
 
     def enter(self, text: str) -> ResolvedGroup:
-        path = paths.parse(text, self.notation)
+        path = self.parse(text)
         scope = self._root() if path.from_root else self
         position, step, rest = scope._locate(path, group=True)
         if rest:

@@ -34,6 +34,11 @@ class EdiSession:
     tags: ClassVar[ServiceTags]
     #: The separators until a header names others.
     usual: ClassVar[Delimiters]
+    #: Service segments that carry nothing to check (TA1).
+    aside: ClassVar[frozenset[str]] = frozenset()
+    #: What groups hold, in words; whether the references of groups are numbers.
+    things: ClassVar[str] = "messages"
+    numeric_references: ClassVar[bool] = False
     #: Errors of a message that break the syntax itself, not only its directory; without the standard's name.
     syntax_errors: ClassVar[frozenset[str]]
 
@@ -79,7 +84,7 @@ class EdiSession:
         summary = self.summary
         header = self.tags.header.encode("ascii")
         advice = self.tags.advice.encode("ascii")
-        services = [tag.encode("ascii") for tag in self.tags.separated]
+        services = [tag.encode("ascii") for tag in (*self.tags.separated, *self.aside)]
         with Scanner(self._source, self.tags, self._delimiters) as scanner:
             if not self._begin(scanner):
                 summary.refused = True
@@ -257,16 +262,14 @@ class EdiSession:
                 self.tags.group_header,
                 current.group_messages,
                 reference,
-                self._things,
+                self.things,
+                self.numeric_references,
             ),
             elements,
             source,
             current.info,
         )
         current.group = None
-
-    #: What groups and interchanges hold, in words.
-    _things: ClassVar[str] = "messages"
 
     def _group_unfinished(self, current: OpenInterchange, source: MessageSource, why: str) -> None:
         trailer = self.tags.group_trailer

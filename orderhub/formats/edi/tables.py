@@ -97,7 +97,7 @@ class Tables:
         parts: list[Part] = []
         starts: list[int] = []
         qualifier: list[int] = []
-        wanted = raw.get("qualifier", "")
+        wanted = raw.get("qualifier", "")  # a number, composite/number, or the position in two digits
         flat = 1
         for name, mandatory in _tokens(raw["parts"]):
             starts.append(flat)
@@ -113,9 +113,11 @@ class Tables:
                 flat += len(components)
             else:
                 parts.append(self._element(name, mandatory))
-                if name == wanted:
+                if name == wanted or (len(wanted) == 2 and int(wanted) == len(parts)):
                     qualifier.append(flat)
                 flat += 1
+        if len(wanted) == 2:
+            wanted = parts[int(wanted) - 1].number
         return Segment(
             tag=tag,
             name=raw["name"],

@@ -27,8 +27,8 @@ class EdifactMessageReader(MessageReader):
     tags: ClassVar[ServiceTags] = TAGS
     style: ClassVar[Style] = STYLE
 
-    def repertoire(self, current: OpenInterchange, delimiters: Delimiters) -> bytes:
-        return repertoire(current.syntax, delimiters)
+    def clean(self, source: MessageSource, current: OpenInterchange) -> bool:
+        return not source.raw.translate(None, repertoire(current.syntax, source.delimiters))
 
     def check_characters(self, source: MessageSource, current: OpenInterchange, collector: Collector) -> None:
         check_characters(source, current.syntax, collector)
