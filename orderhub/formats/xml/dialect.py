@@ -240,7 +240,7 @@ class XmlScope:
         walked.repeats = walked.repeats or repeats
         if step.every:
             walked.many = True
-        elif tests:
+        elif tests or step.same:
             walked.many = False
         elif repeats:
             walked.many = True

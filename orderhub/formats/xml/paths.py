@@ -4,7 +4,7 @@
 
     path      = [ "//" | "/" | "./" ] step { "/" step } [ "/" "@" name ] | "@" name | "./@" name | "."
     step      = name [ "#" index ] { "[" what "]" }
-    what      = index | "*" | ( "." | path ) "=" value
+    what      = index | "*" | "same" | ( "." | path ) "=" value
 
 ``/`` starts at the message, ``//`` at the root of the file (what stands around the records).
 """
@@ -37,11 +37,13 @@ class Predicate(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One child step. ``every``: ``[*]`` says that there may be several."""
+    """One child step. ``every``: ``[*]`` says that there may be several; ``same``: ``[same]`` that there may be, and all
+    must give the same value."""
 
     name: Word
     nth: int | None
     every: bool
+    same: bool
     predicates: tuple[Predicate, ...]
 
 
@@ -122,7 +124,7 @@ class _Parser:
             )
         self.at = match.end()
         nth: int | None = None
-        every = False
+        every = same = False
         predicates: list[Predicate] = []
         if self.rest().startswith("#"):
             digits = re.match(r"#([1-9][0-9]{0,5})", self.rest())
@@ -136,12 +138,14 @@ class _Parser:
             word = inner.strip()
             if word == "*":
                 every = True
+            elif word == "same":
+                same = True
             elif re.fullmatch(r"[1-9][0-9]{0,5}", word) and nth is None:
                 nth = int(word)
             else:
                 predicates.append(self.predicate(inner))
             self.at = end + 1
-        return Step(name, nth, every, tuple(predicates))
+        return Step(name, nth, every, same, tuple(predicates))
 
     def closing(self) -> int:
         quote = ""
@@ -159,7 +163,7 @@ class _Parser:
         left, equals, right = inner.partition("=")
         if not equals or not left.strip():
             raise self.wrong(
-                f"[{inner}] is no condition.", "Write [2], [*], [@schemeID=0088] or [cbc:Name=Colour]."
+                f"[{inner}] is no condition.", "Write [2], [*], [same], [@schemeID=0088] or [cbc:Name=Colour]."
             )
         value = right.strip()
         if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
