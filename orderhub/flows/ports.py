@@ -59,7 +59,7 @@ def ends_complete(data: bytes, name: str = "") -> bool:
     """Whether a sender that is still writing can be ruled out as far as the bytes show it.
 
     A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ. CSV, and what looks like no known format, ends with a line end; a file cut between
-    two lines cannot be told from a whole one. Other formats have no end that is checked.
+    two lines cannot be told from a whole one. JSON ends with a bracket, and as many were closed as opened. Other formats have no end that is checked.
 
     :param name: the file's name; its ending helps to know CSV.
     """
@@ -68,6 +68,8 @@ def ends_complete(data: bytes, name: str = "") -> bool:
     head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:3] not in (b"UNA", b"UNB"):
         found = detect(data[:HEAD], name)
+        if found is not None and found.format == "json":
+            return _brackets_agree(data)
         if found is not None and found.format != "csv":
             return True
         # UTF-16 has a zero byte on either side of the line end
@@ -78,3 +80,11 @@ def ends_complete(data: bytes, name: str = "") -> bool:
         return False
     last = tail[: -len(terminator)].rpartition(terminator)[2].lstrip()
     return last.startswith(b"UNZ")
+
+
+def _brackets_agree(data: bytes) -> bool:
+    """A bracket within a text may make this wrong; then the file is taken when it no longer grows."""
+    # UTF-16 has a zero byte on either side
+    end = data[-64:].rstrip(b" \t\r\n\0")[-1:]
+    pairs = ((b"{", b"}"), (b"[", b"]"))
+    return end in (b"}", b"]") and all(data.count(left) == data.count(right) for left, right in pairs)

@@ -44,6 +44,8 @@ class Cutter:
     def __init__(self, buffer: Buffer) -> None:
         self.buffer = buffer
         self.found = False
+        #: the value that is being looked at
+        self._steps: tuple[str | int, ...] = ()
 
     def whole(self) -> Iterator[Cut]:
         """The file as one value."""
@@ -256,7 +258,7 @@ class Cutter:
             if not buffer.more():
                 raise self._fault(
                     "The file ends within this value.",
-                    (),
+                    None,
                     "JSON_TRUNCATED",
                     "It is cut off: ask the sender to send it again, whole.",
                 )
@@ -269,7 +271,7 @@ class Cutter:
             if match is None:
                 if not data[at : at + 1]:
                     return None
-                raise self._fault(f"A value was expected, not {chr(data[at])!r}.", ())
+                raise self._fault(f"A value was expected, not {chr(data[at])!r}.")
             return match.end() if match.end() < len(data) or self.buffer.ended else None
         open_brackets: list[int] = []
         for match in _TOKEN.finditer(data, at):
@@ -282,7 +284,7 @@ class Cutter:
                 open_brackets.append(_CLOSING[char])
             elif not open_brackets or open_brackets.pop() != char:
                 self.buffer.take(match.start())
-                raise self._fault(f"{chr(char)!r} closes what was not opened.", ())
+                raise self._fault(f"{chr(char)!r} closes what was not opened.")
             if not open_brackets:
                 return match.end()
         return None
@@ -293,13 +295,13 @@ class Cutter:
         if bad is None:
             return
         self.buffer.take(bad.start())
-        raise self._fault("A line break or control character stands within a text: a quote is missing.", ())
+        raise self._fault("A line break or control character stands within a text: a quote is missing.")
 
     def _bounded(self) -> None:
         if len(self.buffer.data) - self.buffer.at > MAX_VALUE:
             raise self._fault(
                 f"One value has more than {MAX_VALUE} bytes.",
-                (),
+                None,
                 "JSON_TOO_LONG",
                 "This is no order: ask the sender for another.",
             )
@@ -309,6 +311,7 @@ class Cutter:
     def _here(self, steps: tuple[str | int, ...]) -> Cut:
         buffer = self.buffer
         buffer.space()
+        self._steps = steps
         return Cut(b"", buffer.offset, buffer.line, buffer.column, steps)
 
     def _missing(self, char: bytes, what: str, steps: tuple[str | int, ...]) -> Fault:
@@ -324,12 +327,12 @@ class Cutter:
     def _fault(
         self,
         what: str,
-        steps: tuple[str | int, ...],
+        steps: tuple[str | int, ...] | None = None,
         code: str = "JSON_SYNTAX",
         todo: str = "Ask the sender for valid JSON (RFC 8259).",
     ) -> Fault:
         fault = Fault(code, what, todo, offset=0, steps=())
-        return Located(fault, self._here(steps))
+        return Located(fault, self._here(self._steps if steps is None else steps))
 
 
 class Located(Fault):

@@ -210,21 +210,22 @@ class JsonSession:
             record.reference = text_of(value.get(self.layout.keys[0]))
         findings: list[Finding] = []
         if not value.keys() >= self._keys:
-            findings = [self._missing(key, value, record) for key in self.layout.keys if key not in value]
+            findings = [self._missing(value, record)]
         return self._tree(value, record, findings)
 
-    def _missing(self, key: str, value: dict[str, Any], record: Record) -> Finding:
-        has = ", ".join(str(name)[:40] for name in list(value)[:_SHOWN_KEYS]) or "none"
+    def _missing(self, value: dict[str, Any], record: Record) -> Finding:
+        missing = [key for key in self.layout.keys if key not in value]
+        has = ", ".join(str(name)[:40] for name in list(value)[:_SHOWN_KEYS]) or "nothing"
         more = " …" if len(value) > _SHOWN_KEYS else ""
         way = self.layout.record
         where = f" The mapping looks for records at {'.'.join(way)}." if way and way[0] not in value else ""
         return Finding(
             code="JSON_KEY_MISSING",
             severity=Severity.ERROR,
-            message=f"The record has no key {key!r}; it has {has}{more}.{where} Ask the sender for it, or correct the "
+            message=f"The record has no {', '.join(missing)}; it has {has}{more}.{where} Ask the sender, or correct the "
             "mapping's keys.",
             place=record.place(()),
-            value=key,
+            value=missing[0],
         )
 
     def _tree(self, value: dict[str, Any], record: Record, findings: list[Finding]) -> MessageTree:

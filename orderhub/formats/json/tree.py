@@ -61,6 +61,7 @@ class Record:
             line=self.line + breaks,
             column=column if breaks else self.column + column - 1,
             excerpt=excerpt or None,
+            length=(length or None) if self.offset is not None else None,
         )
 
 

@@ -71,7 +71,8 @@ def finder(
         if top.plain and _all_read(root.value, top):
             return []
         found: list[Unread] = []
-        _walk(root.value, [top], (), (), found, root.record, wanted)
+        walk = _Walk(root.record, found, wanted)
+        walk.value(root.value, [top], (), (), None)
         return found
 
     return unread
@@ -100,33 +101,47 @@ def _all_read(value: dict[str, Any], known: _Known) -> bool:
     return not nested
 
 
-def _walk(
-    value: Any,
-    known: list[_Known],
-    steps: tuple[str | int, ...],
-    pattern: tuple[Step, ...],
-    found: list[Unread],
-    record: Record,
-    wanted: Callable[[str], bool] | None,
-) -> None:
-    if type(value) is dict:
-        for key, held in value.items():
-            below = [one.keys[key] for one in known if key in one.keys]
-            _walk(held, below, (*steps, key), (*pattern, Key(key)), found, record, wanted)
-    elif type(value) is list:
-        for number, held in enumerate(value):
-            chosen = [
-                inner
-                for one in known
-                for test, inner in one.tests
-                if (test.number == number if isinstance(test, Index) else holds(test, held))
-            ]
-            _walk(held, known + chosen, (*steps, number), (*pattern, All()), found, record, wanted)
-    elif not any(one.read for one in known):
-        text = text_of(value)
-        name = ".".join(step.name for step in pattern if isinstance(step, Key))
-        if text is not None and (wanted is None or wanted(name)):
-            found.append(Unread(written(pattern), name, text, _placer(record, steps)))
+class _Walk:
+    """Looks at every value of one record."""
+
+    def __init__(self, record: Record, found: list[Unread], wanted: Callable[[str], bool] | None) -> None:
+        self.record = record
+        self.found = found
+        self.wanted = wanted
+
+    def value(
+        self,
+        value: Any,
+        known: list[_Known],
+        steps: tuple[str | int, ...],
+        pattern: tuple[Step, ...],
+        name: str | None,
+    ) -> None:
+        """``name``: of the outermost thing on the way that nothing reads, once there is one."""
+        if type(value) is dict:
+            for key, held in value.items():
+                below = [one.keys[key] for one in known if key in one.keys]
+                deeper = (*pattern, Key(key))
+                self.value(held, below, (*steps, key), deeper, name or (None if below else _name(deeper)))
+        elif type(value) is list:
+            for number, held in enumerate(value):
+                chosen = [
+                    inner
+                    for one in known
+                    for test, inner in one.tests
+                    if (test.number == number if isinstance(test, Index) else holds(test, held))
+                ]
+                self.value(held, known + chosen, (*steps, number), (*pattern, All()), name)
+        elif not any(one.read for one in known):
+            text = text_of(value)
+            name = name or _name(pattern)
+            if text is not None and (self.wanted is None or self.wanted(name)):
+                self.found.append(Unread(written(pattern), name, text, _placer(self.record, steps)))
+
+
+def _name(pattern: tuple[Step, ...]) -> str:
+    """What an author writes under ``unmapped``."""
+    return ".".join(step.name for step in pattern if isinstance(step, Key))
 
 
 def _placer(record: Record, steps: tuple[str | int, ...]) -> Callable[[], Place]:
