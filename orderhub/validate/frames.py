@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orderhub.documents import Document, Party, PurchaseOrder
 from orderhub.documents.order import Line, LineItem
+from orderhub.validate.record_frames import record_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,8 @@ _NUMBERS = (
 
 
 def frames(documents: Sequence[tuple[int, Document]]) -> dict[str, pd.DataFrame]:
-    """``orders`` and ``lines`` of the purchase orders among the documents.
+    """``orders`` and ``lines`` of the purchase orders among the documents; the tables of
+    :mod:`orderhub.validate.record_frames` for the others.
 
     ``document`` is the ledger id, ``index`` counts lines from 0. Differences are worked out exactly, then all numbers
     are float64, which is enough to compare with a bound. ``total_difference`` is empty where the order states no
@@ -109,7 +111,7 @@ def frames(documents: Sequence[tuple[int, Document]]) -> dict[str, pd.DataFrame]
                 frame[column] = pd.to_datetime(frame[column], errors="coerce")
             elif column in _NUMBERS:
                 frame[column] = frame[column].astype("float64")
-    return found
+    return {**found, **record_frames(documents)}
 
 
 def _computed(line: Line) -> Decimal | None:
