@@ -12,8 +12,8 @@ PAGE = PROJECT / "docs" / "reference" / "errors.md"
 CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\Z")
 #: The first words of the codes that the program says.
 FAMILIES = (
-    "EDIFACT_", "X12_", "CSV_", "JSON_", "VALUE_", "CHECK_", "MAPPING", "LOOKUP_", "FLOW_", "LEDGER", "ARCHIVE", "CONNECTOR", "TRYTON_",
-    "SOURCE_", "FORMAT_", "FILE_", "PULL_", "LIMIT_", "TRANSLATE_", "DOCUMENT_", "INTERCHANGE_", "ANSWER_", "REPLY_",
+    "EDIFACT_", "X12_", "CSV_", "JSON_", "XML_", "VALUE_", "CHECK_", "MAPPING", "LOOKUP_", "FLOW_", "LEDGER", "ARCHIVE", "CONNECTOR", "TRYTON_",
+    "SOURCE_", "BUNDLE_", "FORMAT_", "FILE_", "PULL_", "LIMIT_", "TRANSLATE_", "DOCUMENT_", "INTERCHANGE_", "ANSWER_", "REPLY_",
 )  # fmt: skip
 #: Not codes, though they look like them.
 OTHERS = {"DOCUMENT_TYPES"}
