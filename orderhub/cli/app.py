@@ -16,6 +16,7 @@ from orderhub.cli import (
     inbox_acting,
     interchange,
     mapping,
+    quality,
     services,
     status,
     translate,
@@ -34,6 +35,7 @@ app.add_typer(mapping.app, name="mapping")
 app.add_typer(document.app, name="document")
 app.add_typer(interchange.app, name="interchange")
 app.add_typer(inbox_acting.app, name="inbox")
+app.add_typer(quality.app, name="quality")
 app.add_typer(connector.app, name="connector")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)

@@ -1,5 +1,5 @@
 """What the intake does beside its work, in threads of its own: once an hour the archive is swept, once a minute the ages
-of what is kept back are looked at."""
+of what is kept back are looked at, every few minutes the data docs follow what was validated."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ FIRST = 60.0
 #: Seconds between two looks at the ages in the inbox.
 ALERTS_PAUSE = 60.0
 ALERTS_FIRST = 10.0
+
+#: Seconds between two looks whether the data docs are behind.
+DOCS_PAUSE = 300.0
+DOCS_FIRST = 120.0
 
 
 class Chore:
@@ -93,3 +97,28 @@ class AgeAlerts(Chore):
         first_seconds: float = ALERTS_FIRST,
     ) -> None:
         super().__init__(tell, pause_seconds=pause_seconds, first_seconds=first_seconds, name="age-alerts")
+
+
+class DataDocs(Chore):
+    """Builds the data docs when something was validated since the last time. ``newest`` gives the id of the newest
+    validation, None when there is none."""
+
+    undone = "the data docs were not built"
+
+    def __init__(
+        self,
+        newest: Callable[[], int | None],
+        build: Callable[[], object],
+        *,
+        pause_seconds: float = DOCS_PAUSE,
+        first_seconds: float = DOCS_FIRST,
+    ) -> None:
+        built: list[int | None] = [None]
+
+        def work() -> None:
+            found = newest()
+            if found != built[0]:
+                build()
+                built[0] = found
+
+        super().__init__(work, pause_seconds=pause_seconds, first_seconds=first_seconds, name="data-docs")

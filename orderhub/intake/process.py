@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 
 from sqlalchemy import Engine
 
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.registry import FlowRegistry
-from orderhub.intake.housekeeping import AgeAlerts, Housekeeping
+from orderhub.intake.housekeeping import AgeAlerts, DataDocs, Housekeeping
 from orderhub.intake.reminders import LedgerView
 from orderhub.intake.scheduler_api import SchedulerApi
 from orderhub.intake.watcher import Intake, stop_on_signals
-from orderhub.ledger import backlog, flow_state, inbox_alerts
+from orderhub.ledger import backlog, flow_state, inbox_alerts, validations
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine, transaction
 from orderhub.ledger.inbox import CaseState
 from orderhub.ledger.sweep import sweep_archive
 from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints as addresses
+from orderhub.services.data_docs import build_apart
 from orderhub.services.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
+
+#: Validations are kept so long for the figures; findings stay with their documents for ever.
+VALIDATIONS_KEPT = dt.timedelta(days=180)
 
 
 def sweep(engine: Engine, reachable: addresses.Endpoints) -> list[str]:
@@ -64,6 +69,14 @@ def run(settings: Settings | None = None) -> None:
     housekeeping = Housekeeping(lambda: sweep(engine, reachable))
     alerts = AgeAlerts(lambda: inbox_alerts.tell(engine, alert_hours(settings)))
 
+    def newest_validation() -> int | None:
+        with transaction(engine) as connection:
+            validations.forget(connection, dt.datetime.now(dt.UTC) - VALIDATIONS_KEPT)
+            rows = validations.latest(connection, limit=1)
+        return rows[0].id if rows else None
+
+    docs = DataDocs(newest_validation, build_apart)
+
     def look() -> LedgerView:
         with transaction(engine) as connection:
             return LedgerView(
@@ -81,9 +94,11 @@ def run(settings: Settings | None = None) -> None:
     stop_on_signals(intake)
     housekeeping.start()
     alerts.start()
+    docs.start()
     try:
         intake.run()
     finally:
+        docs.stop()
         alerts.stop()
         housekeeping.stop()
         api.close()

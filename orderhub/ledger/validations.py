@@ -48,6 +48,13 @@ class RuleFigure(msgspec.Struct, frozen=True, kw_only=True):
     last_broken_at: dt.datetime | None
 
 
+def _plain(value: object) -> object:
+    """Figures and dates of numpy and pandas as plain ones."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
 _INSERT = text(
     """
     WITH made AS (
@@ -91,7 +98,7 @@ def record(
                 "documents": documents,
                 "failed": failed,
                 # a NUL would be refused by the database; a value of a partner may hold one
-                "results": msgspec.json.encode(results).decode().replace("\\u0000", "\\ufffd"),
+                "results": _encoder.encode(results).decode().replace("\\u0000", "\\ufffd"),
                 "rules": [count.rule for count in rules],
                 "evaluated": [count.evaluated for count in rules],
                 "unexpected": [count.unexpected for count in rules],
