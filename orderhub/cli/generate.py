@@ -14,7 +14,8 @@ from orderhub.errors import ConfigError
 
 
 def generate(
-    format: Annotated[str, typer.Option("--format", help="edifact or csv.")] = "edifact",
+    format: Annotated[str, typer.Option("--format", help="edifact, csv or json.")] = "edifact",
+    release: Annotated[str | None, typer.Option(help="EDIFACT: D.96A (else) or D.01B.")] = None,
     orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 10,
     lines: Annotated[int, typer.Option(min=1, max=999_999, help="Lines of each order.")] = 5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
@@ -29,10 +30,6 @@ def generate(
     """Write orders of the sample suppliers and items, the same bytes for the same seed."""
     from orderhub.formats import generate as generator
 
-    if format not in ("edifact", "csv"):
-        raise ConfigError(
-            f"There is no generator for {format!r}.", todo="Use --format edifact or --format csv."
-        )
     if json_output and split is None and output is None:
         raise ConfigError(
             "The orders go to standard output, so the summary cannot.",
@@ -41,10 +38,12 @@ def generate(
     written: list[int] = []
     if split is not None:
         split.mkdir(parents=True, exist_ok=True)
-        for name, data in generator.generate_files(format, orders=orders, lines=lines, seed=seed):
+        for name, data in generator.generate_files(
+            format, orders=orders, lines=lines, seed=seed, release=release
+        ):
             written.append(_write(split / name, [data]))
     else:
-        chunks = generator.generate(format, orders=orders, lines=lines, seed=seed)
+        chunks = generator.generate(format, orders=orders, lines=lines, seed=seed, release=release)
         if output is None:
             sys.stdout.flush()
             sys.stdout.buffer.writelines(chunks)

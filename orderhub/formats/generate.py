@@ -1,6 +1,7 @@
 """Orders to try and to measure with: made of the sample suppliers and items, the same bytes for the same seed.
 
-The EDIFACT form is one interchange of ORDERS D.96A messages in UNOC:3. The CSV form is one file with a header row and a
+The EDIFACT form is one interchange of ORDERS messages: D.96A in UNOC:3, D.01B in UNOY:4. The JSON form is an object with
+the list ``orders``, one order on each line, as the mapping ``json_orders__purchase_order`` reads it. The CSV form is one file with a header row and a
 row for each line, UTF-8, comma, the columns of :data:`CSV_COLUMNS`.
 """
 
@@ -70,29 +71,52 @@ class Order(msgspec.Struct, frozen=True):
     lines: list[OrderLine]
 
 
-def generate(format: str, *, orders: int, lines: int, seed: int) -> Iterator[bytes]:
+#: Format to file suffix.
+FORMATS = {"edifact": "edi", "csv": "csv", "json": "json"}
+#: Directories of EDIFACT, and what UNB and the messages say about themselves in them.
+RELEASES = {
+    "D.96A": ("UNOC:3", ("ORDERS", "D", "96A", "UN")),
+    "D.01B": ("UNOY:4", ("ORDERS", "D", "01B", "UN")),
+}
+
+
+def generate(
+    format: str, *, orders: int, lines: int, seed: int, release: str | None = None
+) -> Iterator[bytes]:
     """One file with all orders, in pieces of about one order.
 
-    :raises ConfigError: another format than ``edifact`` or ``csv``.
+    :param release: for EDIFACT one of :data:`RELEASES`, ``D.96A`` when absent.
+    :raises ConfigError: a format that is not in :data:`FORMATS`, a release that is not known.
     """
+    _known(format, release)
     made = make_orders(orders, lines, seed)
-    if format == "edifact":
-        return _interchange(made, f"G{seed % 10**6:06d}{orders % 10**6:06d}")
-    if format == "csv":
-        return _csv(made)
-    raise ConfigError(f"There is no generator for {format!r}.", todo="Use edifact or csv.")
+    return _file(format, release, made, f"G{seed % 10**6:06d}{orders % 10**6:06d}")
 
 
-def generate_files(format: str, *, orders: int, lines: int, seed: int) -> Iterator[tuple[str, bytes]]:
+def generate_files(
+    format: str, *, orders: int, lines: int, seed: int, release: str | None = None
+) -> Iterator[tuple[str, bytes]]:
     """A file for each order: its name and its bytes."""
-    if format not in ("edifact", "csv"):
-        raise ConfigError(f"There is no generator for {format!r}.", todo="Use edifact or csv.")
+    _known(format, release)
     for number, order in enumerate(make_orders(orders, lines, seed), 1):
-        if format == "edifact":
-            pieces = _interchange(iter([order]), f"G{seed % 10**6:06d}{number % 10**7:07d}")
-            yield f"{order.number}.edi", b"".join(pieces)
-        else:
-            yield f"{order.number}.csv", b"".join(_csv(iter([order])))
+        pieces = _file(format, release, iter([order]), f"G{seed % 10**6:06d}{number % 10**7:07d}")
+        yield f"{order.number}.{FORMATS[format]}", b"".join(pieces)
+
+
+def _known(format: str, release: str | None) -> None:
+    if format not in FORMATS:
+        raise ConfigError(f"There is no generator for {format!r}.", todo=f"Use one of {', '.join(FORMATS)}.")
+    if release is not None and (format != "edifact" or release not in RELEASES):
+        raise ConfigError(
+            f"There is no release {release!r} of {format}.",
+            todo=f"EDIFACT has {', '.join(RELEASES)}; other formats have none.",
+        )
+
+
+def _file(format: str, release: str | None, orders: Iterator[Order], reference: str) -> Iterator[bytes]:
+    if format == "edifact":
+        return _interchange(orders, reference, release or "D.96A")
+    return _json(orders) if format == "json" else _csv(orders)
 
 
 def make_orders(orders: int, lines: int, seed: int) -> Iterator[Order]:
@@ -138,13 +162,11 @@ def _line(number: int, item: dict[str, str], units: dict[str, Any], rng: random.
     )
 
 
-def _interchange(orders: Iterator[Order], reference: str) -> Iterator[bytes]:
-    writer = EdifactWriter("UNOC:3", line_breaks=True)
+def _interchange(orders: Iterator[Order], reference: str, release: str) -> Iterator[bytes]:
+    syntax, kind = RELEASES[release]
+    writer = EdifactWriter(syntax, line_breaks=True)
     data = _master_data()
-    messages = (
-        writer.message(str(number), ("ORDERS", "D", "96A", "UN"), _segments(order))
-        for number, order in enumerate(orders, 1)
-    )
+    messages = (writer.message(str(number), kind, _segments(order)) for number, order in enumerate(orders, 1))
     return writer.interchange(
         messages,
         sender=(data["buyers"][_BUYER]["gln"], "14"),
@@ -186,6 +208,46 @@ def _party(role: str, party: dict[str, str]) -> tuple[str, *tuple[ElementValue, 
         party["postal_code"],
         party["country"],
     )
+
+
+def _json(orders: Iterator[Order]) -> Iterator[bytes]:
+    before = b'{"orders": [\n'
+    for order in orders:
+        yield before + msgspec.json.encode(_record(order))
+        before = b",\n"
+    yield b"\n]}\n"
+
+
+def _record(order: Order) -> dict[str, Any]:
+    return {
+        "orderNo": order.number,
+        "orderedAt": f"{order.date}T09:30:00+01:00",
+        "currency": order.currency,
+        "customer": {"gln": order.buyer["gln"], "id": order.buyer["code"], "name": order.buyer["name"]},
+        "vendor": {
+            "gln": order.supplier["gln"],
+            "id": order.supplier["code"],
+            "name": order.supplier["name"],
+        },
+        "delivery": {
+            "requestedOn": order.delivery.isoformat(),
+            "to": {"gln": order.ship_to["gln"], "name": order.ship_to["name"]},
+        },
+        "items": [
+            {
+                "line": line.number,
+                "sku": line.code,
+                "vendorSku": line.supplier_code,
+                "gtin": line.gtin,
+                "title": line.name,
+                # the digits as they are, not as a binary fraction has them
+                "qty": msgspec.Raw(line.quantity.encode("ascii")),
+                "unit": line.edifact_unit,
+                "price": {"net": msgspec.Raw(line.price.encode("ascii"))},
+            }
+            for line in order.lines
+        ],
+    }
 
 
 def _csv(orders: Iterator[Order]) -> Iterator[bytes]:

@@ -26,8 +26,9 @@ from orderhub.formats.json.tree import Node, Record
 #: How the records stand in a file: one document, an array, at the end of keys in an object, or one on each line.
 Shape: TypeAlias = Literal["document", "array", "within", "lines"]
 
-#: An object begins on the first line and another one on the second.
-_LINES = re.compile(rb"[ \t\r\n]*\{[^\n]*\n[ \t\r\n]*\{")
+#: The first line holds an object, and another one begins on the second; or the file is called so.
+_LINES = re.compile(rb"[ \t\r\n]*\{[^\n]*\}[ \t\r]*\n[ \t\r\n]*\{")
+_LINE_NAMES = (".jsonl", ".ndjson")
 #: A first line that is longer is not looked at as one of many.
 _LINE_HEAD = 1 << 20
 #: With these a file that is one document cannot be used at all.
@@ -153,7 +154,7 @@ class JsonSession:
         if first == b"{":
             while b"\n" not in buffer.data and len(buffer.data) < _LINE_HEAD and buffer.more():
                 pass
-            if _LINES.match(buffer.data, buffer.at):
+            if self.name.lower().endswith(_LINE_NAMES) or _LINES.match(buffer.data, buffer.at):
                 return "lines"
             return "within" if self.layout.record else "document"
         code, what = "JSON_SYNTAX", f"{first.decode('utf-8', 'replace')!r} begins no object and no array."
