@@ -11,7 +11,7 @@ from orderhub.acknowledge.answer import Answer, answers_to, store
 from orderhub.acknowledge.asked import anybody_asks
 from orderhub.acknowledge.send import send
 from orderhub.agreed import ANSWER_MESSAGES
-from orderhub.errors import HubError, LedgerUnavailable
+from orderhub.errors import ArchiveError, HubError, LedgerUnavailable
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import acknowledgements, replies, sendings
 from orderhub.ledger.engine import retrying, transaction
@@ -125,7 +125,7 @@ class _Stage:
     def _answers(self, due: DueAcknowledgement) -> tuple[list[Answer], tuple[Finding, ...]]:
         """The answers; where they cannot be made, the finding that says so.
 
-        :raises ArchiveError: a retryable one.
+        :raises ArchiveError: the original cannot be read now.
         """
         try:
             answers = answers_to(self.ctx, self.flow, due)
@@ -134,7 +134,8 @@ class _Stage:
                 answer.write(1, self.ctx.clock())
             return answers, ()
         except HubError as error:
-            if error.retryable:
+            if error.retryable or isinstance(error, ArchiveError):
+                # it was read once: somebody brings the original, the key or the disk back
                 raise
             return [], (self._hindrance(due, error),)
         except Exception as error:
@@ -216,5 +217,7 @@ class _Stage:
 
 
 def _answerable(due: DueAcknowledgement) -> bool:
-    """Whether the sender may have to be answered: an envelope that can be read, and no answer itself."""
-    return due.archive_key is not None and due.format in _ANSWERED and due.message not in ANSWER_MESSAGES
+    """Whether the sender may have to be answered: an envelope that could be read, and no answer itself."""
+    if due.archive_key is None or any(finding.code.startswith("ARCHIVE") for finding in due.findings):
+        return False
+    return due.format in _ANSWERED and due.message not in ANSWER_MESSAGES

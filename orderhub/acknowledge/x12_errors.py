@@ -41,23 +41,30 @@ _SET = {
     "X12_SE_MISSING": "2",
     "X12_SE_REFERENCE": "3",
     "X12_SE_COUNT": "4",
+    "X12_TOO_LARGE": SEGMENTS_IN_ERROR,
 }
 #: Finding → 716, of groups.
 _GROUP = {
     "X12_GS": "6",
+    "X12_GS_DUPLICATE": "6",
     "X12_GE_MISSING": "3",
     "X12_GE_REFERENCE": "4",
     "X12_GE_COUNT": "5",
 }
-#: Finding → I18, of the interchange.
+#: Finding → I18, of the interchange; what is not listed is invalid content.
 _INTERCHANGE = {
-    "X12_ISA": "024",
+    "X12_ISA_MISSING": "022",
+    "X12_ISA": "026",
+    "X12_ISA_LENGTH": "022",
     "X12_IEA_MISSING": "023",
     "X12_IEA_REFERENCE": "001",
     "X12_IEA_COUNT": "021",
+    "X12_GS_MISSING": "022",
     "X12_TRAILER_STRAY": "022",
     "X12_GARBAGE": "022",
+    "X12_UNTERMINATED": "023",
 }
+_INVALID_CONTENT = "024"
 #: Finding → 720, of segments as a whole.
 _SEGMENT = {
     "X12_TAG": "1",
@@ -65,25 +72,27 @@ _SEGMENT = {
     "X12_SEGMENT_ORDER": "7",
     "X12_SEGMENT_MISSING": "3",
     "X12_SEGMENT_REPEAT": "5",
-    "X12_LOOP_REPEAT": "4",
+    "X12_GROUP_REPEAT": "4",
 }
 #: Finding → 723, of elements.
 _ELEMENT = {
     "X12_ELEMENT_MISSING": "1",
-    "X12_ELEMENT_CONDITION": "2",
+    "X12_SEGMENT_RULE": "2",
     "X12_ELEMENT_EXCESS": "3",
+    "X12_ELEMENT_REPEAT": "12",
     "X12_COMPONENT_EXCESS": "13",
     "X12_ELEMENT_TYPE": "6",
-    "X12_ELEMENT_CODE": "7",
+    "X12_ELEMENT_CODE": INVALID_CODE,
     "X12_ELEMENT_DATE": "8",
     "X12_ELEMENT_TIME": "9",
     "X12_CHARSET": "6",
+    "X12_REPERTOIRE": "6",
 }
 
 
 def interchange_code(finding: Finding) -> str:
     """I18 of what refuses an interchange."""
-    return _INTERCHANGE.get(finding.code, "024")
+    return _INTERCHANGE.get(finding.code, _INVALID_CONTENT)
 
 
 def group_code(finding: Finding) -> str | None:
