@@ -14,8 +14,10 @@ from orderhub.errors import ConfigError
 
 
 def generate(
-    format: Annotated[str, typer.Option("--format", help="edifact, csv or json.")] = "edifact",
-    release: Annotated[str | None, typer.Option(help="EDIFACT: D.96A (else) or D.01B.")] = None,
+    format: Annotated[str, typer.Option("--format", help="edifact, x12, csv or json.")] = "edifact",
+    release: Annotated[
+        str | None, typer.Option(help="EDIFACT: D.96A (else) or D.01B; X12: 004010 (else) or 005010.")
+    ] = None,
     orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 10,
     lines: Annotated[int, typer.Option(min=1, max=999_999, help="Lines of each order.")] = 5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,

@@ -1,6 +1,6 @@
 """Orders to try and to measure with: made of the sample suppliers and items, the same bytes for the same seed.
 
-The EDIFACT form is one interchange of ORDERS messages: D.96A in UNOC:3, D.01B in UNOY:4. The JSON form is an object with
+The EDIFACT form is one interchange of ORDERS messages: D.96A in UNOC:3, D.01B in UNOY:4. The X12 form is one interchange of 850s in UTF-8. The JSON form is an object with
 the list ``orders``, one order on each line, as the mapping ``json_orders__purchase_order`` reads it. The CSV form is one file with a header row and a
 row for each line, UTF-8, comma, the columns of :data:`CSV_COLUMNS`.
 """
@@ -12,6 +12,7 @@ import datetime as dt
 import io
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 
 from orderhub.errors import ConfigError
+from orderhub.formats import generate_x12
 from orderhub.formats.edifact.writer import EdifactWriter, ElementValue
 from orderhub.project import project_folder
 
@@ -46,6 +48,8 @@ _FIRST_DAY = dt.date(2026, 1, 5)
 #: The sample buyer who sends them all, and the sample place it wants everything delivered to.
 _BUYER = "acme_retail"
 _SHIP_TO = "central_warehouse"
+#: Who sends those in X12.
+_X12_BUYER = "delta_stores"
 
 
 class OrderLine(msgspec.Struct, frozen=True):
@@ -72,7 +76,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 #: Format to file suffix.
-FORMATS = {"edifact": "edi", "csv": "csv", "json": "json"}
+FORMATS = {"edifact": "edi", "x12": "edi", "csv": "csv", "json": "json"}
 #: Directories of EDIFACT, and what UNB and the messages say about themselves in them.
 RELEASES = {
     "D.96A": ("UNOC:3", ("ORDERS", "D", "96A", "UN")),
@@ -85,7 +89,7 @@ def generate(
 ) -> Iterator[bytes]:
     """One file with all orders, in pieces of about one order.
 
-    :param release: for EDIFACT one of :data:`RELEASES`, ``D.96A`` when absent.
+    :param release: for EDIFACT one of :data:`RELEASES`, ``D.96A`` when absent; for X12 ``004010`` (else) or ``005010``.
     :raises ConfigError: a format that is not in :data:`FORMATS`, a release that is not known.
     """
     _known(format, release)
@@ -106,16 +110,21 @@ def generate_files(
 def _known(format: str, release: str | None) -> None:
     if format not in FORMATS:
         raise ConfigError(f"There is no generator for {format!r}.", todo=f"Use one of {', '.join(FORMATS)}.")
-    if release is not None and (format != "edifact" or release not in RELEASES):
+    known = {"edifact": tuple(RELEASES), "x12": generate_x12.RELEASES}
+    if release is not None and release not in known.get(format, ()):
         raise ConfigError(
             f"There is no release {release!r} of {format}.",
-            todo=f"EDIFACT has {', '.join(RELEASES)}; other formats have none.",
+            todo="; ".join(f"{name.upper()} has {', '.join(has)}" for name, has in known.items())
+            + "; other formats have none.",
         )
 
 
 def _file(format: str, release: str | None, orders: Iterator[Order], reference: str) -> Iterator[bytes]:
     if format == "edifact":
         return _interchange(orders, reference, release or "D.96A")
+    if format == "x12":
+        number = int(reference.removeprefix("G")) % 10**9
+        return generate_x12.interchange(orders, number, release or "004010", _master_data(), _X12_BUYER)
     return _json(orders) if format == "json" else _csv(orders)
 
 
@@ -218,7 +227,13 @@ def _json(orders: Iterator[Order]) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
+def _raw(number: str | Decimal) -> msgspec.Raw:
+    """The digits as they are, not as a binary fraction has them."""
+    return msgspec.Raw(str(number).encode("ascii"))
+
+
 def _record(order: Order) -> dict[str, Any]:
+    nets = [Decimal(line.quantity) * Decimal(line.price) for line in order.lines]
     return {
         "orderNo": order.number,
         "orderedAt": f"{order.date}T09:30:00+01:00",
@@ -240,13 +255,14 @@ def _record(order: Order) -> dict[str, Any]:
                 "vendorSku": line.supplier_code,
                 "gtin": line.gtin,
                 "title": line.name,
-                # the digits as they are, not as a binary fraction has them
-                "qty": msgspec.Raw(line.quantity.encode("ascii")),
+                "qty": _raw(line.quantity),
                 "unit": line.edifact_unit,
-                "price": {"net": msgspec.Raw(line.price.encode("ascii"))},
+                "price": {"net": _raw(line.price)},
+                "net": _raw(net),
             }
-            for line in order.lines
+            for line, net in zip(order.lines, nets, strict=True)
         ],
+        "totals": {"net": _raw(sum(nets, Decimal()))},
     }
 
 
