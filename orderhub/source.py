@@ -15,6 +15,7 @@ from orderhub.errors import ConfigError, HubError, LedgerError
 from orderhub.findings import Place
 from orderhub.ledger import queries
 from orderhub.ledger.engine import transaction
+from orderhub.ledger.kept_mappings import kept_mapping
 from orderhub.mapping.originals import OpenedMessage, open_message
 from orderhub.mapping.sessions import fitting_mapping, open_session
 from orderhub.mapping.trace import Trace, TracedField, trace_all, trace_field
@@ -223,6 +224,11 @@ def _made_by(ctx: HubContext, path: DocumentPath) -> tuple[CompiledMapping, bool
         raise LedgerError(
             f"Document {path.row.id} was made by no mapping.", todo="There is nothing to trace."
         )
+    with transaction(ctx.ledger) as connection:
+        kept = kept_mapping(connection, stamp.name, stamp.content_hash)
+    if kept is not None:
+        return kept, kept.content_hash == stamp.content_hash
+    # made before its mapping was kept whole: today's, which may say something else
     mapping = ctx.mappings.get(stamp.name)
     if path.row.agreement:
         try:

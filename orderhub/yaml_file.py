@@ -115,6 +115,12 @@ class YamlError(ConfigError):
 def load_yaml(path: Path, *, name: str | None = None) -> Value:
     """Read and parse a file; :class:`YamlError` (unreadable, too large, not UTF-8, not YAML) with its place."""
     label = name or str(path)
+    return parse_yaml(read_yaml(path, name=label), name=label)
+
+
+def read_yaml(path: Path, *, name: str) -> bytes:
+    """The bytes of a file for :func:`parse_yaml`; :class:`YamlError` when it is unreadable or too large."""
+    label = name
     try:
         size = path.stat().st_size
         if size > MAX_SIZE:
@@ -123,14 +129,13 @@ def load_yaml(path: Path, *, name: str | None = None) -> Value:
                 todo="Split it.",
                 place=Place(file=label),
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise YamlError(
             f"The file cannot be read: {error.strerror or error}.",
             todo="Check its name and rights.",
             place=Place(file=label),
         ) from error
-    return parse_yaml(data, name=label)
 
 
 def parse_yaml(data: bytes | str, *, name: str) -> Value:

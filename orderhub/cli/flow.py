@@ -54,7 +54,8 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(help="Flows; all of them without.")] = None,
     json_output: Json = False,
 ) -> None:
-    """Cross-check every file that a flow names: agreement, mapping, suite, connectors. Exit code 1 on an error."""
+    """Cross-check every file that a flow names: agreement, mapping, suite, connectors; where the hub runs, also that no
+    used version of a mapping was changed. Exit code 1 on an error."""
     from orderhub.connector_registry import ConnectorRegistry
     from orderhub.findings import Severity
     from orderhub.flows.check import check_flow
@@ -70,10 +71,16 @@ def check(
     registry = hub.flows()
     findings = [] if names else [error.as_finding() for error in registry.problems()]
     checked = names or registry.names()
-    for name in checked:
-        findings += check_flow(
-            registry.get(name), partners=partners, mappings=mappings, suites=suites, connectors=connectors
-        )
+    with hub.ledger_if_there() as ledger:
+        for name in checked:
+            findings += check_flow(
+                registry.get(name),
+                partners=partners,
+                mappings=mappings,
+                suites=suites,
+                connectors=connectors,
+                ledger=ledger,
+            )
     failed = any(finding.severity is Severity.ERROR for finding in findings)
     if json_output:
         print_json({"flows": checked, "ok": not failed, "findings": finding_rows(findings)})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from orderhub.flows.registry import FlowRegistry
     from orderhub.stage import HubContext
@@ -47,6 +47,25 @@ def ledger() -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def ledger_if_there() -> Iterator[Connection | None]:
+    """A connection to the ledger for what is better known than not; ``None`` where the hub does not run or was never
+    started."""
+    from sqlalchemy import text
+
+    from orderhub.errors import HubError
+    from orderhub.ledger.engine import transaction
+
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(transaction(stack.enter_context(ledger())))
+            ready = connection.execute(text("SELECT to_regclass('ledger.artifact')")).scalar() is not None
+        except HubError:
+            yield None
+            return
+        yield connection if ready else None
 
 
 def actor() -> str:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from orderhub.connector import Capability
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import ConfigError, HubError
 from orderhub.findings import Finding, Place, Severity
+from orderhub.ledger.kept_mappings import changed_version
 from orderhub.mapping.given import needs
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
@@ -27,8 +30,12 @@ def check_flow(
     mappings: MappingRegistry,
     suites: Path,
     connectors: ConnectorRegistry,
+    ledger: Connection | None = None,
 ) -> list[Finding]:
-    """What is wrong with a flow beyond its own file, each at its place in the file that has to change."""
+    """What is wrong with a flow beyond its own file, each at its place in the file that has to change.
+
+    :param ledger: where the hub is running, to see whether a version that made documents was changed since.
+    """
     check = _Check(flow)
     if flow.partner is not None:
         check.attempt("partner", lambda: partners.get(flow.partner or ""))
@@ -36,6 +43,9 @@ def check_flow(
     document = mapping.target if mapping is not None else None
     if mapping is not None:
         _agreed(check, mapping, partners)
+        changed = changed_version(ledger, mapping) if ledger is not None else None
+        if changed is not None:
+            check.add("translate.mapping", changed.code, f"{changed.what} {changed.todo}")
     suite = check.attempt("validate.suite", lambda: _suite(flow, suites))
     if document is not None and suite is not None and suite.document != document:
         check.add(

@@ -150,8 +150,9 @@ class _Compiler:
             checks=checks,
             unread=unread,
             content_hash=self.content_hash(),
-            tables=tuple(sorted(self.uses.tables)),
+            lookups=self.uses.tables,
             agreement=tuple(sorted(self.uses.agreement)),
+            values=self.values(),
             with_given=self.with_given,
         )
 
@@ -166,11 +167,20 @@ class _Compiler:
             raise MappingRefused(self.mapping.name, problems.sorted(), file=self.mapping.path)
         return compiled
 
+    def values(self) -> dict[str, Any]:
+        """What was really taken from the agreement."""
+        names = sorted(self.uses.agreement)
+        return {name: self.given[name] for name in names if self.given.get(name) is not None}
+
     def content_hash(self) -> str:
-        """Over what the mapping says (not how it is laid out) and what its lookup tables hold."""
+        """Over what the mapping says (not how it is laid out), what its lookup tables hold, and what it took from the
+        agreement."""
         digest = hashlib.sha256(msgspec.json.encode(normalised(self.mapping), order="deterministic"))
         for name in sorted(self.uses.tables):
             digest.update(f"\n{name}:{table_hash(self.uses.tables[name])}".encode())
+        values = self.values()
+        if values:
+            digest.update(b"\n" + msgspec.json.encode(values, order="deterministic"))
         return digest.hexdigest()
 
     def checks(self) -> list[CompiledCheck]:

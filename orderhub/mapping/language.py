@@ -57,7 +57,8 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class MappingFile(msgspec.Struct, frozen=True):
-    """A parsed mapping file. ``marks`` has the positions of the entries of the head (``source``, ``source.release``)."""
+    """A parsed mapping file. ``marks`` has the positions of the entries of the head (``source``, ``source.release``);
+    ``written`` are the bytes that it was parsed from, comments and all."""
 
     path: str
     name: str
@@ -70,6 +71,7 @@ class MappingFile(msgspec.Struct, frozen=True):
     unmapped_segments: dict[str, Unmapped]
     marks: dict[str, Mark]
     description: str | None = None
+    written: bytes = b""
 
 
 def normalised(mapping: MappingFile) -> object:

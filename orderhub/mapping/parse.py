@@ -19,9 +19,9 @@ from orderhub.yaml_file import (
     Value,
     YamlError,
     is_null,
-    load_yaml,
     parse_yaml,
     plain,
+    read_yaml,
 )
 
 _HEAD = ("mapping", "version", "description", "source", "target", "fields", "checks", "unmapped")
@@ -45,11 +45,11 @@ def load_mapping(path: Path, *, label: str | None = None) -> MappingFile:
 def parse_mapping_file(path: Path, problems: Problems, *, label: str) -> MappingFile | None:
     """Parse into ``problems``; ``None`` when nothing can be made of it."""
     try:
-        tree = load_yaml(path, name=label)
+        written = read_yaml(path, name=label)
     except YamlError as error:
         problems.findings.append(error.as_finding())
         return None
-    return _Parser(problems, stem=path.stem).mapping(tree)
+    return parse_mapping(written, name=path.stem, problems=problems)
 
 
 def parse_mapping(text: str | bytes, *, name: str, problems: Problems) -> MappingFile | None:
@@ -59,13 +59,15 @@ def parse_mapping(text: str | bytes, *, name: str, problems: Problems) -> Mappin
     except YamlError as error:
         problems.findings.append(error.as_finding())
         return None
-    return _Parser(problems, stem=name).mapping(tree)
+    written = text.encode() if isinstance(text, str) else text
+    return _Parser(problems, stem=name, written=written).mapping(tree)
 
 
 class _Parser:
-    def __init__(self, problems: Problems, *, stem: str) -> None:
+    def __init__(self, problems: Problems, *, stem: str, written: bytes) -> None:
         self.problems = problems
         self.stem = stem
+        self.written = written
 
     def shape(self, what: str, todo: str, mark: Mark) -> None:
         self.problems.add("MAPPING_SHAPE", what, todo, mark)
@@ -116,6 +118,7 @@ class _Parser:
             unmapped_segments=segments,
             marks=marks,
             description=description.text if isinstance(description, Scalar) else None,
+            written=self.written,
         )
 
     def _name(self, value: Value | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from orderhub.mapping.checks import CheckRun, CompiledCheck
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal, shown
 from orderhub.mapping.language import MappingFile
+from orderhub.mapping.lookup_table import LookupTable
 from orderhub.mapping.plan import FAILED, PartPlan, Run, StructPlan, Undecided, place_of, values_of
 
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([0-9]{1,9})\])?\Z")
@@ -66,7 +67,8 @@ class CompiledMapping:
         "agreement",
         "content_hash",
         "file",
-        "tables",
+        "lookups",
+        "values",
     )
 
     def __init__(
@@ -77,15 +79,19 @@ class CompiledMapping:
         checks: list[CompiledCheck],
         unread: Callable[[Node], list[Unread]] | None,
         content_hash: str,
-        tables: tuple[str, ...],
+        lookups: Mapping[str, LookupTable],
         agreement: tuple[str, ...],
+        values: Given,
         with_given: Callable[[Given], CompiledMapping],
     ) -> None:
         self.file = file
         self.content_hash = content_hash
-        self.tables = tables
+        #: its lookup tables as they were when it was compiled
+        self.lookups = lookups
         #: what it takes from the agreement (``currency``)
         self.agreement = agreement
+        #: what it took from one (:meth:`given`)
+        self.values = values
         self._with_given = with_given
         self._given: dict[tuple[Any, ...], CompiledMapping] = {}
         self._plan = plan
@@ -95,6 +101,11 @@ class CompiledMapping:
     @property
     def name(self) -> str:
         return self.file.name
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of its lookup tables."""
+        return tuple(sorted(self.lookups))
 
     @property
     def version(self) -> int:
@@ -111,7 +122,7 @@ class CompiledMapping:
 
     def given(self, given: Given) -> CompiledMapping:
         """The mapping with these values of an agreement in it; itself when it asks for none of them. Kept, so asking
-        again costs nothing."""
+        again costs nothing. Its content hash covers the values, too."""
         key = tuple([given.get(name) for name in self.agreement])
         if not any(value is not None for value in key):
             return self

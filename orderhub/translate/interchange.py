@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.engine import NestedTransaction
 
@@ -15,7 +13,8 @@ from orderhub.errors import ArchiveError, HubError, SourceError
 from orderhub.findings import Finding, Findings, Place, Severity
 from orderhub.formats.base import EnvelopeInfo, MessageTree, ReadSession
 from orderhub.formats.detect import HEAD, detect
-from orderhub.ledger import artifacts, documents
+from orderhub.ledger import documents
+from orderhub.ledger.kept_mappings import keep_mapping
 from orderhub.ledger.records import (
     ClaimedInterchange,
     MappingStamp,
@@ -23,7 +22,6 @@ from orderhub.ledger.records import (
     TranslationSummary,
 )
 from orderhub.ledger.states import InterchangeState
-from orderhub.mapping.language import normalised
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.sessions import NoMappingFits, declared_mapping, fitting_mapping, open_session
 from orderhub.partners.agreement import DEFAULT_MAX_BYTES, Agreement
@@ -224,6 +222,8 @@ class _Translation:
             envelope.unmapped += 1
             self.findings.add(self._without_mapping(tree))
             return
+        if mapping.agreement:
+            mapping = mapping.given(envelope.agreement.defaults.given())
         document = self._document(envelope.agreement, tree, mapping)
         if document.document is None or any(f.severity is Severity.ERROR for f in document.findings):
             envelope.bad += 1
@@ -266,7 +266,7 @@ class _Translation:
         usable = findings.ok
         document = None
         try:
-            translated = mapping.run(tree, agreement.defaults.given())
+            translated = mapping.run(tree)
         except Exception as error:
             # one message that breaks the translation must not hold up the others; the log has the traceback
             log.exception(
@@ -313,10 +313,10 @@ class _Translation:
 
     def _stamp(self, mapping: CompiledMapping) -> MappingStamp:
         """The mapping as it is kept in the ledger from its first use on."""
-        if mapping.name not in self.stamps:
-            keep_mapping(self.connection, mapping)
-            self.stamps[mapping.name] = MappingStamp(mapping.name, mapping.version, mapping.content_hash)
-        return self.stamps[mapping.name]
+        stamp = self.stamps.get(mapping.content_hash)
+        if stamp is None:
+            stamp = self.stamps[mapping.content_hash] = keep_mapping(self.connection, mapping)
+        return stamp
 
     def _flush(self) -> None:
         if self.pending:
@@ -372,18 +372,3 @@ def _with_defaults(document: Document | None, agreement: Agreement) -> Document 
         if not (supplier.gln or supplier.code or supplier.name):
             supplier.gln, supplier.code = default.supplier_gln, default.supplier_code
     return document
-
-
-def keep_mapping(connection: Connection, mapping: CompiledMapping) -> None:
-    """Keep a mapping in the ledger: what it says, under its version (another content under a used version is refused);
-    and its file as it was written, comments and all.
-
-    :raises ArtifactChanged: the mapping was changed and its version not raised.
-    """
-    says = msgspec.json.encode(normalised(mapping.file), order="deterministic")
-    artifacts.register(connection, kind="mapping", name=mapping.name, version=mapping.version, content=says)
-    try:
-        written = Path(mapping.file.path).read_bytes()
-    except OSError:
-        return  # removed since it was loaded; what it says is kept
-    artifacts.register(connection, kind="mapping_file", name=mapping.name, version=None, content=written)

@@ -74,7 +74,7 @@ def test_the_samples_are_right() -> None:
         ("purchase_order", "purchase_ordr", "MAPPING_TARGET", "purchase_ordr", "purchase_order"),
         ("format: csv", "format: csw", "MAPPING_SOURCE", "csw", "Did you mean csv"),
         ("key: no", "key: nr", "MAPPING_SOURCE", "nr\n", "among the columns"),
-        ('delimiter: ";"', 'delimiter: ";;"', "MAPPING_SOURCE", ';;"', "delimiter"),
+        ('delimiter: ";"', 'delimiter: "x"', "MAPPING_SOURCE", 'x"', "delimiter"),
         ('delimiter: ";"', 'delimeter: ";"', "MAPPING_SOURCE", ';"', "Did you mean delimiter"),
         ('delimiter: ";"', "encoding: ebcdic-none", "MAPPING_SOURCE", "ebcdic", "no text encoding"),
         ('delimiter: ";"', 'decimal: ";"', "MAPPING_SOURCE", ';"', "decimal mark"),
