@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from fastapi import FastAPI
 
+from orderhub.airflow.scheduler import AirflowScheduler
 from orderhub.airflow.users import current_user
+from orderhub.flows.context import HubContext, open_context
+from orderhub.flows.registry import FlowRegistry
 from orderhub.intake.wake import WakeStream
 from orderhub.ledger import queries
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine, transaction
+from orderhub.partners.registry import PartnerRegistry
 from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints
+from orderhub.services.data_docs import data_docs_folder
 from orderhub.services.settings import get_settings
+from orderhub.source import DocumentTrace, document_trace
 from orderhub.web.acting import LedgerActions
 from orderhub.web.app import create_app
 from orderhub.web.ports import WebSettings
@@ -26,27 +33,48 @@ def web_app(root_path: str) -> FastAPI:
 
     :raises HubError: the hub was never started, or its settings are wrong.
     """
-    reachable = endpoints.load(get_settings())
+    settings = get_settings()
+    reachable = endpoints.load(settings)
     engine = create_engine(reachable.database_url)
+
+    def wake_flow(flow: str) -> None:
+        # requests come in many threads, and one stream object belongs to one
+        stream = WakeStream(reachable.valkey_url)
+        try:
+            if not stream.publish(flow):
+                log.info("Valkey is away; the intake finds the work of %s in the ledger", flow)
+        finally:
+            stream.close()
 
     def wake(document: int) -> None:
         with transaction(engine) as connection:
             found = queries.document_path(connection, document)
-        if found is None:
-            return
-        # requests come in many threads, and one stream object belongs to one
-        stream = WakeStream(reachable.valkey_url)
-        try:
-            if not stream.publish(found.row.flow):
-                log.info("Valkey is away; the intake finds document %d in the ledger", document)
-        finally:
-            stream.close()
+        if found is not None:
+            wake_flow(found.row.flow)
+
+    context: HubContext | None = None
+    one_at_a_time = threading.Lock()
+
+    def trace(document: int) -> DocumentTrace:
+        # mappings are compiled when the first page asks for them; they are shared, and so is the lock
+        nonlocal context
+        with one_at_a_time:
+            if context is None:
+                context = open_context(settings, reachable, worker="pages")
+            return document_trace(context, document)
 
     return create_app(
         engine=engine,
         archive=Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key)),
         current_user=current_user,
         actions=LedgerActions(engine, wake=wake),
+        suites=settings.path("schemas_folder") / "expectations",
+        data_docs=data_docs_folder(settings),
+        wake=wake_flow,
+        flows=FlowRegistry(settings.path("flows_folder")),
+        partners=PartnerRegistry(settings.path("partners_folder")),
+        scheduler=AirflowScheduler(),
+        tracer=trace,
         settings=WebSettings(
             sign_in_url=f"{root_path}/api/v2/auth/login?next={{next}}",
             run_url=f"{root_path}/dags/{{dag}}/runs/{{run}}",

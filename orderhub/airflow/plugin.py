@@ -51,7 +51,7 @@ class OrderhubPlugin(AirflowPlugin):  # type: ignore[misc, unused-ignore]
         return [
             {
                 "name": "Orderhub",
-                "href": f"{base}/documents",
+                "href": f"{base}/",
                 "destination": "nav",
                 "url_route": "orderhub",
                 "nav_top_level": True,
@@ -59,8 +59,8 @@ class OrderhubPlugin(AirflowPlugin):  # type: ignore[misc, unused-ignore]
                 "icon_dark_mode": icon,
             },
             {
-                "name": "Documents",
-                "href": f"{base}/documents?flow={{DAG_ID}}",
+                "name": "Flow",
+                "href": f"{base}/flows/{{DAG_ID}}",
                 "destination": "dag",
                 "url_route": "orderhub-flow",
                 "icon": icon,
@@ -68,7 +68,7 @@ class OrderhubPlugin(AirflowPlugin):  # type: ignore[misc, unused-ignore]
             },
             {
                 "name": "Documents",
-                "href": f"{base}/documents?flow={{DAG_ID}}&run={{RUN_ID}}",
+                "href": f"{base}/runs?flow={{DAG_ID}}&run={{RUN_ID}}",
                 "destination": "dag_run",
                 "url_route": "orderhub-run",
                 "icon": icon,

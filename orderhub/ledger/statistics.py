@@ -25,9 +25,6 @@ WAITING = (_D.WAITING,)
 SET_ASIDE = (_D.DUPLICATE, _D.DISCARDED)
 OPEN = (*UNDER_WAY, *HELD_BACK, *WAITING)
 
-#: Reasons are grouped over at most so many held back documents, the newest.
-REASONS_OVER = 20_000
-
 
 class Count(msgspec.Struct, frozen=True):
     """Documents made in the step of time that starts at ``at`` (None: now, whenever they were made)."""
@@ -47,17 +44,6 @@ class Oldest(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     flow: str
     received_at: dt.datetime
-
-
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why documents are held back: the code of the worst finding or of the target's refusal. ``message`` is the newest
-    one's, as an example."""
-
-    code: str
-    documents: int
-    oldest_at: dt.datetime
-    newest: int
-    message: str
 
 
 class LastArrival(msgspec.Struct, frozen=True):
@@ -142,6 +128,20 @@ def received(connection: Connection, *, since: dt.datetime, until: dt.datetime) 
     return found
 
 
+_ANSWERED = text(
+    """
+    SELECT count(*) FROM ledger.interchange
+    WHERE received_at >= :since AND received_at < :until AND flow = :flow AND answered_at IS NOT NULL
+    """
+)
+
+
+def answered(connection: Connection, flow: str, *, since: dt.datetime, until: dt.datetime) -> int:
+    """Files of a flow received in a period whose technical answer is recorded."""
+    values = {"flow": flow, "since": since, "until": until}
+    return int(connection.execute(_ANSWERED, values).scalar_one())
+
+
 _OPEN_NOW = text(
     """
     SELECT flow, agreement, state, count(*) AS documents FROM ledger.document
@@ -174,39 +174,6 @@ def oldest(connection: Connection, states: Collection[str]) -> Oldest | None:
     """The document in one of these states that arrived first."""
     row = connection.execute(_OLDEST, {"states": [str(state) for state in states]}).one_or_none()
     return None if row is None else Oldest(**row._mapping)
-
-
-_REASONS = text(
-    """
-    WITH held AS (
-        SELECT id, interchange_id, findings -> 0 AS finding, state FROM ledger.document
-        WHERE state IN ('quarantined', 'conflict', 'rejected') ORDER BY id DESC LIMIT :most
-    ), known AS (
-        SELECT h.id, h.interchange_id,
-            coalesce(o.code, h.finding ->> 'code', upper(h.state)) AS code,
-            coalesce(o.reason, h.finding ->> 'message', '') AS message
-        FROM held AS h
-        LEFT JOIN LATERAL (
-            SELECT o.code, o.reason FROM ledger.outbox AS o
-            WHERE h.state = 'rejected' AND o.document_id = h.id AND o.state = 'rejected' ORDER BY o.id LIMIT 1
-        ) AS o ON true
-    ), grouped AS (
-        SELECT code, count(*) AS documents, min(interchange_id) AS first, max(id) AS newest
-        FROM known GROUP BY code ORDER BY count(*) DESC, code LIMIT :size
-    )
-    SELECT g.code, g.documents, i.received_at AS oldest_at, g.newest, k.message
-    FROM grouped AS g
-    JOIN ledger.interchange AS i ON i.id = g.first
-    JOIN known AS k ON k.id = g.newest
-    ORDER BY g.documents DESC, g.code
-    """
-)
-
-
-def reasons(connection: Connection, *, size: int = 6) -> list[Reason]:
-    """The most frequent reasons why documents are held back, over the newest ``REASONS_OVER`` of them."""
-    rows = connection.execute(_REASONS, {"most": REASONS_OVER, "size": size})
-    return [Reason(**row._mapping) for row in rows]
 
 
 # a walk from one agreement to the next through the index: as many steps as there are partners

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -20,9 +21,11 @@ from orderhub.partners.registry import PartnerRegistry
 from orderhub.web import i18n, page
 from orderhub.web.acting import LedgerActions
 from orderhub.web.guard import Guard
-from orderhub.web.ports import Actions, CurrentUser, Scheduler, WebSettings
+from orderhub.web.inbox import Inbox
+from orderhub.web.ports import Actions, CurrentUser, Scheduler, Tracer, WebSettings
+from orderhub.web.quality import Quality
 from orderhub.web.reading import NotThere, Reading
-from orderhub.web.routes import api, documents, files, overview, reference
+from orderhub.web.routes import api, documents, files, inbox, inbox_api, overview, quality, reference
 from orderhub.web.routes import flows as flow_routes
 from orderhub.web.watching import Watching
 
@@ -42,6 +45,10 @@ def create_app(
     flows: FlowRegistry | None = None,
     partners: PartnerRegistry | None = None,
     scheduler: Scheduler | None = None,
+    wake: Callable[[str], None] | None = None,
+    tracer: Tracer | None = None,
+    suites: Path | None = None,
+    data_docs: Path | None = None,
 ) -> FastAPI:
     """The app, to be served alone or mounted under any path.
 
@@ -51,6 +58,10 @@ def create_app(
     :param flows: the flow files; without them only the flows that the ledger has seen are shown.
     :param partners: the agreements, for the partners' names.
     :param scheduler: what starts the flows; without it runs are shown as the ledger knows them.
+    :param wake: starts a flow at once after a retry; without it the next run picks the work up.
+    :param tracer: says where the values of a document came from; without it only findings point into originals.
+    :param suites: the folder of suite files, for the rules' words.
+    :param data_docs: the folder of Great Expectations' data docs.
     :param actions: what retry and discard do; by default they are done on the ledger and wait for the next run.
     """
     settings = settings or WebSettings()
@@ -65,16 +76,21 @@ def create_app(
         openapi_url="/openapi.json",
     )
     app.state.settings = settings
-    app.state.reading = Reading(engine, archive, settings)
+    app.state.reading = Reading(engine, archive, settings, tracer)
     app.state.watching = Watching(engine, flows=flows, partners=partners, scheduler=scheduler)
+    app.state.quality = Quality(engine, suites=suites, docs=data_docs)
+    app.state.inbox = Inbox(engine, flows=flows, wake=wake)
     app.state.actions = actions or LedgerActions(engine)
     app.state.static_version = _version()
     app.include_router(overview.router)
     app.include_router(documents.router)
     app.include_router(files.router)
     app.include_router(flow_routes.router)
+    app.include_router(inbox.router)
+    app.include_router(quality.router)
     app.include_router(reference.router)
     app.include_router(api.router)
+    app.include_router(inbox_api.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(HTTPException, _http_error)

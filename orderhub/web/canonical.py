@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 from orderhub.web.marks import visible
@@ -30,15 +31,25 @@ class FieldLine:
     path: str
     findings: tuple[int, ...] = ()
     severity: str = ""
+    #: the number of the trace that says where the value came from; 0 for none
+    trace: int = 0
 
 
-def render(document: Json, findings: Sequence[tuple[int, str, str]]) -> tuple[list[FieldLine], set[int]]:
+def render(
+    document: Json,
+    findings: Sequence[tuple[int, str, str]],
+    traces: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[list[FieldLine], set[int]]:
     """The lines, and the numbers of the findings that found a line.
 
     :param findings: number, severity and field path; a path that does not occur marks its nearest existing parent.
+    :param traces: field path to the number of what is known of its origin.
     """
     lines: list[FieldLine] = []
     _walk(document, "", None, 0, "", lines)
+    for line in lines:
+        if line.kind in ("string", "number", "word"):
+            line.trace = traces.get(line.path, 0)
     by_path = {line.path: line for line in reversed(lines) if line.kind != "close"}
     placed: set[int] = set()
     for number, severity, path in findings:

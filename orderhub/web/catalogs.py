@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from orderhub.web.i18n import FOLDER, LANGUAGES
@@ -38,6 +38,10 @@ def extract() -> Catalog:
         method_map=_METHODS,
         keywords=_KEYWORDS,
         options_map={"templates/**.html": {"trimmed": "true", "silent": "false"}},
+    ):
+        template.add(text, auto_comments=comments, context=context)
+    for _line, text, comments, context in extract_from_file(
+        "python", web.parent / "ledger" / "inbox_reasons.py", keywords=_KEYWORDS
     ):
         template.add(text, auto_comments=comments, context=context)
     return template

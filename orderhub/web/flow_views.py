@@ -125,7 +125,7 @@ class StageView:
     word, count, tone and where it leads."""
 
     name: str
-    figure: int | None
+    figure: int
     detail: Sequence[str]
     standing: Sequence[tuple[str, int, str, str]] = ()
 
@@ -288,14 +288,17 @@ def page_of(connection: Connection, view: FlowView, *, now: dt.datetime) -> Flow
         if one.flow == view.name:
             opened[one.state] += one.documents
     standing = statistics.standing(connection, view.name)
+    answered = statistics.answered(connection, view.name, since=now - dt.timedelta(days=1), until=now)
     return FlowPage(
         view=view,
-        stages=_stages(view, standing, opened),
+        stages=_stages(view, standing, opened, answered),
         chart=charts.stacked(counts, since=since, step=step, steps=steps, groups=6),
     )
 
 
-def _stages(view: FlowView, standing: Standing, opened: Mapping[str, int]) -> tuple[StageView, ...]:
+def _stages(
+    view: FlowView, standing: Standing, opened: Mapping[str, int], answered: int
+) -> tuple[StageView, ...]:
     flow, made = view.flow, view.documents
     link = f"/documents?flow={view.name}&state="
 
@@ -332,7 +335,7 @@ def _stages(view: FlowView, standing: Standing, opened: Mapping[str, int]) -> tu
         StageView("load", made.get("loaded", 0), [target.name for target in flow.load] if flow else [], load),
         StageView(
             "acknowledge",
-            None,
+            answered,
             [a for a in (flow.acknowledge.technical, flow.acknowledge.business) if a] if flow else [],
             [("unanswered", unanswered, "info", f"/files?flow={view.name}")] if unanswered else [],
         ),

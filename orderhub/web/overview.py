@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from orderhub.ledger import statistics
-from orderhub.ledger.statistics import Count, Oldest, Reason
+from orderhub.ledger import inbox, statistics
+from orderhub.ledger.inbox import Alerts, Group
+from orderhub.ledger.statistics import Count, Oldest
 from orderhub.web import charts
 from orderhub.web.charts import BAND_OF, Bar, Chart
 from orderhub.web.i18n import N_
@@ -42,6 +43,10 @@ WINDOWS: dict[str, Window] = {
     "30d": Window(N_("30 days"), dt.timedelta(days=1), 30, 6),
 }
 DAY = dt.timedelta(days=1)
+#: A change against fewer documents than this is no news in percent.
+COMPARABLE = 10
+#: Reasons that the overview lists; the inbox has them all.
+REASONS = 6
 WEEK = dt.timedelta(days=7)
 
 
@@ -84,13 +89,14 @@ class OverviewView:
     oldest_under_way: Oldest | None
     oldest_held: Oldest | None
     oldest_waiting: Oldest | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Group, ...]
+    alerts: Alerts
     partners: tuple[PartnerFigures, ...]
 
     @property
     def change(self) -> float | None:
-        """By how much the last day differs from the same day a week before; None when there was nothing."""
-        return self.day / self.day_a_week_ago - 1 if self.day_a_week_ago else None
+        """By how much the last day differs from the same day a week before; None when that was too little to say."""
+        return self.day / self.day_a_week_ago - 1 if self.day_a_week_ago >= COMPARABLE else None
 
     @property
     def empty(self) -> bool:
@@ -135,7 +141,8 @@ def build(
         oldest_under_way=statistics.oldest(connection, statistics.UNDER_WAY),
         oldest_held=statistics.oldest(connection, statistics.HELD_BACK),
         oldest_waiting=statistics.oldest(connection, statistics.WAITING),
-        reasons=tuple(statistics.reasons(connection)),
+        reasons=tuple(inbox.groups(connection, limit=REASONS)),
+        alerts=inbox.alerts(connection),
         partners=_partners(connection, counts, opened, shape, since, titles),
     )
 

@@ -9,6 +9,8 @@ from typing import Protocol, TypeAlias
 
 from starlette.requests import Request
 
+from orderhub.source import DocumentTrace
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -26,6 +28,11 @@ class User:
 
 #: Answers who sends a request, or ``None`` for nobody. Asked once per request, before anything else runs.
 CurrentUser: TypeAlias = Callable[[Request], Awaitable[User | None]]
+
+
+#: Tells of all values of a document which bytes of its original they came from. Raises ``HubError`` when that is not known
+#: any more. Called in a worker thread, so it may block.
+Tracer: TypeAlias = Callable[[int], DocumentTrace]
 
 
 class Actions(Protocol):

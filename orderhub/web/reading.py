@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Engine
@@ -14,12 +14,14 @@ from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
 from orderhub.web import canonical, listing, original, views
-from orderhub.web.ports import WebSettings
+from orderhub.web.ports import Tracer, WebSettings
 from orderhub.web.search import PAGE_SIZE, Search
 from orderhub.web.views import DocumentView, FileView, Listing
 
 #: Bytes of an original in which a page looks for its message; what lies behind is only in the download.
-SCANNED = 32 * 1024 * 1024
+SCANNED = 128 * 1024 * 1024
+#: Above this size of an original (bytes) a page does not wait for the origin of its values.
+TRACED_AT_ONCE = 1024 * 1024
 
 
 class NotThere(HubError):
@@ -31,10 +33,13 @@ class NotThere(HubError):
 class Reading:
     """Reads; never writes."""
 
-    def __init__(self, engine: Engine, archive: Archive, settings: WebSettings) -> None:
+    def __init__(
+        self, engine: Engine, archive: Archive, settings: WebSettings, tracer: Tracer | None = None
+    ) -> None:
         self._engine = engine
         self._archive = archive
         self._settings = settings
+        self._tracer = tracer
 
     def documents(self, search: Search, *, size: int = PAGE_SIZE) -> Listing[DocumentRow]:
         with transaction(self._engine) as connection:
@@ -58,40 +63,51 @@ class Reading:
         with transaction(self._engine) as connection:
             return runs.external_ids(connection, {step.run for step in path.timeline if step.run is not None})
 
-    def document(self, document_id: int, *, with_panes: bool = True) -> DocumentView:
+    def document(self, document_id: int, *, with_panes: bool = True, patient: bool = False) -> DocumentView:
         """Everything of one document. Raises :class:`NotThere`.
 
         :param with_panes: its original and canonical form too, which never change, so that the archive is read.
+        :param patient: say where the values came from, however big the original is.
         """
         path = self.path(document_id)
         findings = views.numbered(path.findings)
+        view = DocumentView(
+            path=path, findings=findings, steps=views.steps(path), fields=[], runs=self._runs(path)
+        )
         if not with_panes:
-            return DocumentView(
-                path=path, findings=findings, steps=views.steps(path), fields=[], runs=self._runs(path)
+            return view
+        pointers: list[original.Pointer] = []
+        if path.canonical is not None and self._tracer is not None:
+            view.trace_later = not patient and path.interchange.size > TRACED_AT_ONCE
+            if not view.trace_later:
+                pointers = self._trace(view)
+        if path.canonical is not None:
+            about = [(one.number, one.finding.severity.value, one.finding.field) for one in findings]
+            view.fields, in_canonical = canonical.render(
+                msgspec.json.decode(path.canonical),
+                [(number, severity, name) for number, severity, name in about if name],
+                {value.field: value.number for value in view.traces},
             )
-        plain = msgspec.json.decode(path.canonical) if path.canonical else None
-        fields, in_canonical = (
-            canonical.render(
-                plain,
-                [
-                    (item.number, item.finding.severity.value, item.finding.field)
-                    for item in findings
-                    if item.finding.field
-                ],
-            )
-            if plain is not None
-            else ([], set())
+        else:
+            in_canonical = set()
+        shown, view.original_problem = self._original(
+            path.interchange, findings, message=path.row.ordinal, traces=pointers
         )
-        shown, problem = self._original(path.interchange, findings, message=path.row.ordinal)
-        return DocumentView(
-            path=path,
-            findings=views.placed(findings, shown.placed if shown else set(), in_canonical),
-            steps=views.steps(path),
-            fields=fields,
-            original=shown,
-            original_problem=problem,
-            runs=self._runs(path),
-        )
+        view.original = shown
+        view.findings = views.placed(findings, shown.placed if shown else set(), in_canonical)
+        return view
+
+    def _trace(self, view: DocumentView) -> list[original.Pointer]:
+        assert self._tracer is not None  # noqa: S101 - asked before
+        try:
+            trace = self._tracer(view.path.row.id)
+        except HubError as problem:
+            # the page is of use without it, and says why it is not there
+            view.trace_problem = f"{problem.what} {problem.todo}"
+            return []
+        view.trace_of_today = not trace.kept
+        view.traces, pointers = views.traced(trace)
+        return pointers
 
     def file(self, interchange_id: int) -> FileView:
         """Everything of one file. Raises :class:`NotThere`."""
@@ -140,12 +156,17 @@ class Reading:
         return bytes(head[:SCANNED])
 
     def _original(
-        self, row: InterchangeRow, findings: list[views.NumberedFinding], *, message: int | None
+        self,
+        row: InterchangeRow,
+        findings: list[views.NumberedFinding],
+        *,
+        message: int | None,
+        traces: Sequence[original.Pointer] = (),
     ) -> tuple[original.Original | None, str]:
         try:
             data = self._head(row)
         except (NotThere, ArchiveError) as problem:
             return None, f"{problem.what} {problem.todo}"
-        pointers = [item.pointer() for item in findings]
+        pointers = [*(item.pointer() for item in findings), *traces]
         limit = self._settings.original_limit
         return original.render(data, pointers, limit=limit, message=message, size=row.size), ""

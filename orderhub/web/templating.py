@@ -84,11 +84,11 @@ def duration(seconds: float) -> str:
 
 
 def percent(value: float, language: i18n.Language, *, signed: bool = False) -> str:
-    """A share; 100 % and 0 % are only said when they are meant."""
+    """A share; 100 % is only said when it is meant."""
     shown = value
     if not signed and 0.999 <= value < 1:
         shown = 0.999
-    pattern = "+#,##0 %;-#,##0 %" if signed else "#,##0.# %"
+    pattern = "+#,##0 %;-#,##0 %" if signed else "#,##0.0 %"
     return format_percent(shown, format=pattern, locale=i18n.locale(language))
 
 

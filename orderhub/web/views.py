@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from orderhub.findings import Finding
+from orderhub.findings import Finding, Place
 from orderhub.ledger.records import AcknowledgementRow, DocumentPath, DocumentRow, Effect, InterchangeRow
+from orderhub.source import DocumentTrace
 from orderhub.web.canonical import FieldLine
 from orderhub.web.original import Original, Pointer
 from orderhub.web.words import DOCUMENT_STATES
@@ -52,18 +53,37 @@ class NumberedFinding:
     in_canonical: bool = False
 
     def pointer(self) -> Pointer:
-        place = self.finding.place
-        return Pointer(
-            number=self.number,
-            severity=self.finding.severity.value,
-            offset=place.offset,
-            line=place.line,
-            column=place.column,
-            segment=place.segment,
-            segment_number=place.segment_number,
-            element=place.element,
-            component=place.component,
-        )
+        return _pointer(self.finding.place, self.number, self.finding.severity.value)
+
+
+def _pointer(place: Place, number: int, severity: str, *, trace: bool = False) -> Pointer:
+    return Pointer(
+        number=number,
+        severity=severity,
+        offset=place.offset,
+        line=place.line,
+        column=place.column,
+        segment=place.segment,
+        segment_number=place.segment_number,
+        element=place.element,
+        component=place.component,
+        length=place.length,
+        trace=trace,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTrace:
+    """Where one canonical value came from. ``number`` is its number on the page, from 1; ``sources`` are path and text
+    of the source values; ``origin`` is the mapping's word for it (``source``, ``constant``, ``agreement``, …)."""
+
+    number: int
+    field: str
+    value: str
+    origin: str
+    expression: str
+    line: int | None
+    sources: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +106,13 @@ class DocumentView:
     fields: list[FieldLine]
     original: Original | None = None
     original_problem: str = ""
+    traces: tuple[ValueTrace, ...] = ()
+    #: why it is not known where the values came from; empty when it is, or when nobody asked
+    trace_problem: str = ""
+    #: the version of the mapping is not kept any more: the traces are those of today's
+    trace_of_today: bool = False
+    #: the original is big: where the values came from is asked for when the page is there
+    trace_later: bool = False
     #: the ledger's runs by the scheduler's names for them
     runs: dict[int, str] = field(default_factory=dict)
 
@@ -127,6 +154,30 @@ class FileView:
     acknowledgements: Sequence[AcknowledgementRow]
     original: Original | None = None
     original_problem: str = ""
+
+
+def traced(trace: DocumentTrace) -> tuple[tuple[ValueTrace, ...], list[Pointer]]:
+    """The values of a document with their origin, and where on the page of the original each of them points."""
+    values: list[ValueTrace] = []
+    pointers: list[Pointer] = []
+    for one in trace.fields:
+        if one.origin in ("part", "absent") or one.value is None:
+            continue
+        number = len(values) + 1
+        for source in one.sources:
+            pointers.append(_pointer(source.place, number, "", trace=True))
+        values.append(
+            ValueTrace(
+                number,
+                one.field,
+                one.value,
+                one.origin,
+                one.expression,
+                one.line,
+                tuple((source.path, source.text or "") for source in one.sources),
+            )
+        )
+    return tuple(values), pointers
 
 
 def numbered(findings: Iterable[Finding]) -> list[NumberedFinding]:

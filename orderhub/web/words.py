@@ -116,6 +116,7 @@ STAGE_UNITS: dict[str, str] = {
     "translate": N_("documents in 24 hours"),
     "validate": N_("judged in 24 hours"),
     "load": N_("loaded in 24 hours"),
+    "acknowledge": N_("files answered in 24 hours"),
 }
 STANDING: dict[str, str] = {
     "received": N_("wait for translation"),
@@ -146,12 +147,36 @@ DOCUMENT_TYPES: dict[str, str] = {
     "stock_level": N_("Stock level"),
 }
 
+ORIGINS: dict[str, str] = {
+    "source": N_("the source"),
+    "constant": N_("a constant of the mapping"),
+    "agreement": N_("the partner's agreement"),
+    "interchange": N_("the envelope"),
+    "default": N_("a default of the document"),
+}
+
 ANSWER_KINDS: dict[str, str] = {
     "technical": N_("Technical answer"),
     "business": N_("Business answer"),
 }
 
+#: Why something is in the inbox: states of a document, of a file, of an effect.
+CASE_STATES: dict[str, Look] = {
+    "quarantined": DOCUMENT_STATES["quarantined"],
+    "conflict": DOCUMENT_STATES["conflict"],
+    "rejected": DOCUMENT_STATES["rejected"],
+    "waiting": DOCUMENT_STATES["waiting"],
+    "refused": FILE_STATES["refused"],
+    "read": FILE_STATES["read"],
+    "partial": FILE_STATES["partial"],
+    "unknown_sender": Look(
+        N_("Unknown sender"), "warn", "user", N_("No agreement has the sender that the file names")
+    ),
+    "in_doubt": EFFECT_STATES["in_doubt"],
+}
+
 KINDS: dict[str, dict[str, Look]] = {
+    "case": CASE_STATES,
     "document": DOCUMENT_STATES,
     "file": FILE_STATES,
     "effect": EFFECT_STATES,

@@ -244,8 +244,9 @@ def test_pages_and_schema_refuse_whoever_is_not_signed_in(airflow: Airflow, stac
         for plugin in airflow.get("/plugins")["plugins"]
         for view in plugin["external_views"]
     }
-    assert ("nav", "/orderhub/documents") in views
-    assert ("dag_run", "/orderhub/documents?flow={DAG_ID}&run={RUN_ID}") in views
+    assert ("nav", "/orderhub/") in views
+    assert ("dag", "/orderhub/flows/{DAG_ID}") in views
+    assert ("dag_run", "/orderhub/runs?flow={DAG_ID}&run={RUN_ID}") in views
     assert airflow.get("/plugins/importErrors")["import_errors"] == []
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,32 +10,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, RedirectResponse
+from hub_harness import hub
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from sqlalchemy import Engine
-from starlette.requests import Request
 from web_seeding import Seeded, seed
+from web_serving import SAMPLES, SESSION, Real, by_cookie, real_app, serving
 
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
 from orderhub.security.keys import KeyRing
 from orderhub.services import browser as chromium
 from orderhub.web.app import create_app
-from orderhub.web.ports import User, WebSettings
-
-SESSION = "orderhub_test_session"
-USERS = {
-    "operator": User("anna", "Anna Berg", can_act=True),
-    "viewer": User("bo", "Bo Reader"),
-    "nobody": User("eve", "Eve", can_read=False),
-}
-
-
-async def by_cookie(request: Request) -> User | None:
-    """A test sign-in: the cookie names the user."""
-    return USERS.get(request.cookies.get(SESSION, ""))
+from orderhub.web.ports import WebSettings
 
 
 @pytest.fixture
@@ -112,53 +96,22 @@ class Served:
     url: str
 
 
-LOGIN = """<!doctype html><title>Sign in</title><link rel="icon" href="data:,"><form method="post"><button>Sign in</button></form>"""
-#: A page around a frame with the sandbox that Airflow gives to plugins' pages.
-AROUND = """<!doctype html><html class="light"><title>Around</title><link rel="icon" href="data:,"><body style="margin:0">
-<iframe title="Orderhub" src="/orderhub/documents" style="border:0;width:100%;height:95vh"
- sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe></body></html>"""
-
-
-def _around(app: FastAPI) -> FastAPI:
-    """A host like Airflow: a sign-in, a page with a frame, and the pages under a path."""
-    host = FastAPI(openapi_url=None)
-
-    @host.get("/auth/login")
-    def form() -> HTMLResponse:
-        return HTMLResponse(LOGIN)
-
-    @host.post("/auth/login")
-    def sign_in(next: str = "/orderhub/") -> RedirectResponse:
-        answer = RedirectResponse(next, status_code=303)
-        answer.set_cookie(SESSION, "operator", httponly=True, samesite="lax")
-        return answer
-
-    @host.get("/around")
-    def around() -> HTMLResponse:
-        return HTMLResponse(AROUND)
-
-    host.mount("/orderhub", app)
-    return host
-
-
 @pytest.fixture
 def served(app: FastAPI, seeded: Seeded) -> Iterator[Served]:
     """The pages in their host, on a port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(_around(app), host="127.0.0.1", port=port, log_level="warning", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        if time.monotonic() > deadline:
-            raise RuntimeError("the pages do not start")
-        time.sleep(0.02)
-    yield Served(f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join(10)
+    with serving(app) as address:
+        yield Served(address)
+
+
+@pytest.fixture
+def real(database: str, engine: Engine, tmp_path: Path) -> Iterator[Real]:
+    """Some sample files through their flows, and the pages over it."""
+    with hub("edifact_orders", database, tmp_path) as edifact:
+        for name in ("01_good_single.edi", "12_bad_negative_quantity.edi"):
+            edifact.drop(SAMPLES / "edifact_orders" / name)
+        edifact.run()
+        with serving(real_app(edifact, engine)) as address:
+            yield Real(address, edifact)
 
 
 CHROMIUM_ARGUMENTS = [

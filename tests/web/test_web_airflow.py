@@ -69,6 +69,7 @@ def pages(page: Page, stack: Stack, orders: tuple[str, str]) -> FrameLocator:
     page.locator("button[type=submit]").click()
     page.get_by_role("link", name="Orderhub").first.click()
     frame = page.frame_locator("iframe")
+    frame.locator(".tab", has_text="Documents").click(timeout=30_000)
     expect(frame.locator("#q")).to_be_visible(timeout=30_000)
     return frame
 
@@ -128,3 +129,25 @@ def test_cookie_alone_does_not_let_another_site_act(page: Page, pages: FrameLoca
             answer = browser.post("/orderhub/documents/1/retry", headers=headers)
             assert answer.status_code == 403
             assert answer.json()["error"]["code"] == "FOREIGN_ORIGIN"
+
+
+def test_a_flow_and_its_runs_lead_to_airflow_and_back(
+    page: Page, pages: FrameLocator, stack: Stack, orders: tuple[str, str]
+) -> None:
+    pages.locator(".tab", has_text="Flows").click()
+    expect(pages.locator("#flow-edifact_orders .tick.is-success").first).to_be_visible()
+    # when the sweep comes next is what Airflow says
+    expect(pages.locator("#flow-edifact_orders td.c-time time")).to_be_visible()
+    pages.locator("#open-flow-edifact_orders").click()
+    expect(pages.locator(".pipeline .stage")).to_have_count(5)
+    pages.locator("tr[data-href] a.number", has_text="arrival__").first.click()
+    expect(pages.locator("h1")).to_contain_text("arrival__")
+    pages.get_by_role("link", name="Open in Airflow").click()
+    expect(page).to_have_url(re.compile(r"/dags/edifact_orders/runs/arrival__"), timeout=30_000)
+
+    # Airflow's tab of the run shows what the hub knows of it
+    run = page.url.split("/runs/")[1].split("/")[0].split("?")[0]
+    page.goto(f"{stack.endpoints.airflow_url}/dags/edifact_orders/runs/{run}/plugin/orderhub-run")
+    expect(pages.locator(".moves")).to_be_visible(timeout=30_000)
+    pages.locator("tr[id^=document-] a.number").first.click()
+    expect(pages.locator("h1")).to_contain_text(re.compile("|".join(orders)))

@@ -132,6 +132,9 @@ class Seeder:
         self.flow = flow
         self.agreement = agreement
         self._count = 0
+        #: what the scheduler calls the run that does the next things
+        self.run_name = "arrival__2026-11-20T10:15:02"
+        self.run: int | None = None
 
     def receive(self, name: str, data: bytes, *, problem: str | None = None) -> int:
         """A file arrives."""
@@ -167,9 +170,7 @@ class Seeder:
     ) -> list[int]:
         """The oldest waiting file gives these documents; their ids."""
         with transaction(self.engine) as connection:
-            run = runs.start(
-                connection, self.flow, trigger="arrival", external="arrival__2026-11-20T10:15:02"
-            )
+            self.run = run = runs.start(connection, self.flow, trigger="arrival", external=self.run_name)
             claim = interchanges.claim_received(connection, self.flow, worker=WORKER, run=run)[0]
         with transaction(self.engine) as connection:
             documents.insert_translated(connection, claim, orders, run=run)
@@ -203,8 +204,9 @@ class Seeder:
     def judge(self, good: Sequence[int], bad: dict[int, Sequence[Finding]] | None = None) -> None:
         """Validation accepts some documents and quarantines others."""
         with transaction(self.engine) as connection:
-            documents.quarantine(connection, bad or {}, suite=SUITE)
-            documents.accept(connection, good, targets=[Target("warehouse"), Target("tryton")], suite=SUITE)
+            documents.quarantine(connection, bad or {}, suite=SUITE, run=self.run)
+            targets = [Target("warehouse"), Target("tryton")]
+            documents.accept(connection, good, targets=targets, suite=SUITE, run=self.run)
 
     def load(self, *, reject: str = "") -> None:
         """Both targets take what is due; ``reject`` is a reason why the ERP does not."""
@@ -229,7 +231,7 @@ class Seeder:
                                 version=1 if target == "warehouse" else None,
                             )
                         )
-                outbox.record_outcomes(connection, works, outcomes)
+                outbox.record_outcomes(connection, works, outcomes, run=self.run)
 
     def answer(self, interchange_id: int, outcome: AcknowledgementOutcome) -> None:
         """The technical answer is recorded."""

@@ -3,9 +3,10 @@ big file costs little more than the first."""
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orderhub.formats.edifact.syntax import codec_of
 from orderhub.web.marks import Mark, cut
@@ -329,13 +330,15 @@ def _chosen(data: bytes, *, limit: int, message: int | None) -> tuple[list[Segme
     return shown, False
 
 
+def _offset(pointer: Pointer) -> int:
+    return pointer.offset or 0
+
+
 class _Pointers:
     """Pointers by what they point at, so that a line does not look through all of them."""
 
     def __init__(self, pointers: Sequence[Pointer]) -> None:
-        self._by_offset = sorted(
-            (pointer for pointer in pointers if pointer.offset is not None), key=lambda one: one.offset or 0
-        )
+        self._by_offset = sorted((pointer for pointer in pointers if pointer.offset is not None), key=_offset)
         self._by_number: dict[int, list[Pointer]] = {}
         for pointer in pointers:
             if pointer.offset is None and pointer.segment_number is not None:
@@ -343,8 +346,10 @@ class _Pointers:
 
     def at(self, segment: Segment) -> list[Pointer]:
         end = segment.start + len(segment.raw)
-        found = [one for one in self._by_offset if segment.start <= (one.offset or 0) <= end]
+        first = bisect.bisect_left(self._by_offset, segment.start, key=_offset)
+        last = bisect.bisect_right(self._by_offset, end, key=_offset)
+        found = self._by_offset[first:last]
         for pointer in self._by_number.get(segment.number or 0, ()):
             if pointer.segment is None or pointer.segment == segment.tag:
-                found.append(replace(pointer))
+                found.append(pointer)
         return found

@@ -47,6 +47,13 @@ def live(request: Request, document_id: Id) -> Response:
     return page.unless_seen(request, page.render(request, "document_live.html", view=view, swap=True))
 
 
+@router.get("/documents/{document_id}/panes")
+def panes(request: Request, document_id: Id) -> Response:
+    """Source and canonical form side by side, with the origin of every value: asked for later when the file is big."""
+    view = page.reading_of(request).document(document_id, patient=True)
+    return page.render(request, "document_panes.html", view=view)
+
+
 @router.get("/documents/{document_id}/canonical.json")
 def canonical(request: Request, document_id: Id) -> Response:
     """The canonical bytes as they are kept."""

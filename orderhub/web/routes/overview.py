@@ -22,7 +22,7 @@ def overview(request: Request) -> Response:
     asked = request.query_params.get("window", DEFAULT)
     window = asked if asked in WINDOWS else DEFAULT
     view = page.watching_of(request).overview(window)
-    context: dict[str, Any] = {"view": view, "windows": WINDOWS, "inbox": "/documents?q=", "here": "overview"}
+    context: dict[str, Any] = {"view": view, "windows": WINDOWS, "here": "overview"}
     if page.is_partial(request):
         return page.unless_seen(request, page.render(request, "overview_live.html", **context))
     return page.render(request, "overview.html", **context)

@@ -8,8 +8,10 @@
     || element.isContentEditable);
 
   // --- times -----------------------------------------------------------------------------------------------------
+  // the reader's own way of writing times, where it is one of the page's language
+  const region = (navigator.languages || []).find((tag) => tag.split("-")[0] === root.lang.split("-")[0]) || root.lang;
   const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
-  const absolute = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "medium" });
+  const absolute = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "medium" });
   const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   function ages(from = document) {
     for (const element of all("time.ago", from)) {
@@ -28,7 +30,7 @@
     day: { weekday: "short", day: "numeric" },
     date: { day: "numeric", month: "short" },
     moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
-  }).map(([kind, options]) => [kind, new Intl.DateTimeFormat(root.lang, options)]));
+  }).map(([kind, options]) => [kind, new Intl.DateTimeFormat(region, options)]));
   function hours(from = document) {
     for (const element of all("time.clock", from)) {
       const when = new Date(element.dateTime);
@@ -133,6 +135,71 @@
     show(buttons[findingAt].dataset.finding);
   }
 
+  // --- where a value came from --------------------------------------------------------------------------------------
+  // Pointing at a value lights its bytes and the other way round; a click or the keyboard keeps it and scrolls to it.
+  let held = "";
+  let hint = null;
+  const traceOf = (element) => element?.closest?.("[data-trace]")?.dataset.trace.split(" ")[0] || "";
+  function light(number, near = null) {
+    const bar = document.getElementById("origin");
+    if (!bar) return;
+    hint ??= bar.firstElementChild;
+    all(".from-here").forEach((element) => element.classList.remove("from-here"));
+    const told = number && one(`#traces [data-origin="${CSS.escape(number)}"]`);
+    if (!told) { if (bar.firstElementChild !== hint) bar.replaceChildren(hint); return; }
+    const lit = all(`.source [data-trace~="${CSS.escape(number)}"]`);
+    lit.forEach((element) => element.classList.add("from-here"));
+    const way = document.createElement("p");
+    way.className = "way";
+    way.append(...[...told.childNodes].map((node) => node.cloneNode(true)));
+    bar.replaceChildren(way);
+    if (!near) return;
+    for (const pane of all(".pane .scroll")) {
+      const first = one(".from-here", pane);
+      if (!first) continue;
+      const box = first.getBoundingClientRect();
+      const around = pane.getBoundingClientRect();
+      const hidden = box.top < around.top + 24 || box.bottom > around.bottom - 24;
+      if (hidden) pane.scrollTo({ top: box.top - around.top + pane.scrollTop - pane.clientHeight / 2 });
+    }
+  }
+  document.addEventListener("pointerover", (event) => {
+    const number = traceOf(event.target);
+    if (number) light(number);
+  });
+  document.addEventListener("pointerout", (event) => {
+    if (traceOf(event.target) && !traceOf(event.relatedTarget)) light(held);
+  });
+  document.addEventListener("click", (event) => {
+    const number = traceOf(event.target);
+    if (number) { held = held === number ? "" : number; light(held || number, event.target); }
+  });
+  document.addEventListener("focusin", (event) => {
+    const number = traceOf(event.target);
+    if (number) { held = number; light(number, event.target); } else if (held && event.target.closest?.("main")) { held = ""; light(""); }
+  });
+  // one value of each side can be reached by Tab, the arrows go on from there
+  function reachable(from = document) {
+    for (const pane of all(".source", from)) one("[data-trace]", pane)?.setAttribute("tabindex", "0");
+  }
+  function stepValue(by) {
+    const here = document.activeElement.closest?.("[data-trace]");
+    if (!here) return false;
+    const values = all("[data-trace]", here.closest(".source"));
+    const next = values[Math.min(values.length - 1, Math.max(0, values.indexOf(here) + by))];
+    here.setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus({ preventScroll: true });
+    return true;
+  }
+  function cross() {
+    const here = document.activeElement.closest?.("[data-trace]");
+    const there = here && all(`.source [data-trace~="${CSS.escape(traceOf(here))}"]`)
+      .find((element) => element.closest(".source") !== here.closest(".source"));
+    there?.focus({ preventScroll: true });
+    return Boolean(there);
+  }
+
   // --- dialogs, menus, copying ---------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
@@ -178,7 +245,11 @@
           field.value = "";
           field.dispatchEvent(new Event("input", { bubbles: true }));
         } else field.blur();
-      } else if (rowLinks().includes(document.activeElement)) document.activeElement.blur();
+      } else if (rowLinks().includes(document.activeElement) || traceOf(document.activeElement)) {
+        document.activeElement.blur();
+        held = "";
+        light("");
+      }
       else one("a[data-back]")?.click();
       return;
     }
@@ -186,11 +257,15 @@
       if (event.key === "ArrowDown" && event.target.id === "q") { event.preventDefault(); step(1); }
       return;
     }
+    const arrows = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+    if (event.key in arrows && stepValue(arrows[event.key])) { event.preventDefault(); return; }
+    if (event.key === "Enter" && cross()) { event.preventDefault(); return; }
     const does = {
       "/": () => { const field = document.getElementById("q"); if (field) { field.focus(); field.select(); } },
       j: () => (rowLinks().length ? step(1) : stepFinding(1)),
       k: () => (rowLinks().length ? step(-1) : stepFinding(-1)),
       r: () => one('[data-opens="retry"]')?.click(),
+      t: () => one(".json [data-trace]")?.focus(),
       "?": () => document.getElementById("keys")?.showModal(),
     }[event.key];
     if (does) { event.preventDefault(); does(); }
@@ -235,6 +310,8 @@
     if (known && known.size) for (const row of all("tr[id]")) if (!known.has(row.id)) row.classList.add("fresh");
     ages(event.detail.target);
     hours(event.detail.target);
+    reachable();
+    hint = null;
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     root.classList.remove("busy");
@@ -249,6 +326,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     ages();
     hours();
+    reachable();
     look();
     // what was typed before this script was there
     const field = document.getElementById("q");
