@@ -1,17 +1,24 @@
 """Many paths of one group at one go: worked out once for each shape of the group (see ``tree.py``), then read by position.
-What depends on values (a predicate) is left to the getters."""
+
+Where predicates choose, the values that they look at are part of what it is worked out for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from lxml import etree
 
 from orderhub.formats.dialect import BulkReader, ResolvedPath
 from orderhub.formats.xml.select import CompiledStep, Selection
 from orderhub.formats.xml.tree import Shape, XmlNode
 
-#: Layouts that a reader keeps.
+#: Shapes that a reader keeps, and combinations of the values that predicates look at for each of them.
 LAYOUTS = 1_000
+
+#: A value: the position of its element, and the attribute or ``None`` for its text.
+_Cell: TypeAlias = tuple[int, str | None]
 
 
 class _Layout(NamedTuple):
@@ -24,21 +31,39 @@ class _Layout(NamedTuple):
     slow: tuple[tuple[int, Callable[[XmlNode], Any]], ...]
 
 
+class _Layouts:
+    """Of one shape: the cells that predicates look at, and the layouts by their values."""
+
+    __slots__ = ("by_value", "tested")
+
+    def __init__(self, tested: tuple[_Cell, ...]) -> None:
+        self.tested = tested
+        self.by_value: dict[tuple[str | None, ...], _Layout] = {}
+
+
 def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) -> BulkReader:
     """A reader of these paths, all of the same scope."""
-    layouts: dict[Shape, _Layout] = {}
+    shapes: dict[Shape, _Layouts] = {}
 
     def read(node: XmlNode) -> tuple[tuple[int, ...], list[Any]]:
         shape = node.shape()
-        layout = layouts.get(shape)
-        if layout is None:
-            if len(layouts) >= LAYOUTS:
-                layouts.clear()
-            layout = layouts[shape] = _layout(paths, selections, shape)
         elements = node.elements()
+        layouts = shapes.get(shape)
+        if layouts is None:
+            if len(shapes) >= LAYOUTS:
+                shapes.clear()
+            layouts = shapes[shape] = _Layouts(tuple(_tested(selections, shape)))
+        key = tuple(
+            [elements[at].text if name is None else elements[at].get(name) for at, name in layouts.tested]
+        )
+        layout = layouts.by_value.get(key)
+        if layout is None:
+            if len(layouts.by_value) >= LAYOUTS:
+                layouts.by_value.clear()
+            layout = layouts.by_value[key] = _layout(paths, selections, shape, elements)
         values: list[Any] = [(elements[cell].text or "").strip() for cell in layout.cells]
         for position, cell, attribute in layout.attributes:
-            values[position] = elements[cell].get(attribute, "").strip()
+            values[position] = (elements[cell].get(attribute) or "").strip()
         for position, cells, name in layout.lists:
             texts = [elements[cell].text if name is None else elements[cell].get(name) for cell in cells]
             values[position] = [value for text in texts if text and (value := text.strip())]
@@ -49,36 +74,69 @@ def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) 
     return read
 
 
-def positions(shape: Shape, steps: Sequence[CompiledStep]) -> list[int] | None:
-    """Where the steps lead in a shape; ``None`` when values decide."""
-    found = [0]
-    for tag, nth, tests in steps:
-        if tests:
-            return None
+def _tested(selections: Sequence[Selection], shape: Shape) -> Iterator[_Cell]:
+    """The cells that any predicate may look at."""
+    cells: dict[_Cell, None] = {}
+    for selection in selections:
+        for end, step in enumerate(selection.steps):
+            for position in positions(shape, selection.steps[:end], 0, None) if step.tests else ():
+                for child in shape.children[position]:
+                    if shape.tags[child] == step.tag:
+                        for test in step.tests:
+                            found = positions(shape, test.steps, child, None)
+                            cells.update(((cell, test.attribute), None) for cell in found)
+    yield from cells
+
+
+def positions(
+    shape: Shape, steps: Sequence[CompiledStep], start: int, elements: Sequence[etree._Element] | None
+) -> list[int]:
+    """Where the steps lead in a shape; without ``elements`` their conditions and indexes are not looked at."""
+    found = [start]
+    for step in steps:
         below: list[int] = []
         for position in found:
-            matching = [child for child in shape.children[position] if shape.tags[child] == tag]
-            below.extend(matching if nth is None else matching[nth - 1 : nth])
+            matching = [child for child in shape.children[position] if shape.tags[child] == step.tag]
+            if elements is not None:
+                if step.tests:
+                    matching = [c for c in matching if all(test.holds(elements[c]) for test in step.tests)]
+                if step.nth is not None:
+                    matching = matching[step.nth - 1 : step.nth]
+            below.extend(matching)
         found = below
     return found
 
 
-def _layout(paths: Sequence[ResolvedPath], selections: Sequence[Selection], shape: Shape) -> _Layout:
+def _layout(
+    paths: Sequence[ResolvedPath],
+    selections: Sequence[Selection],
+    shape: Shape,
+    elements: Sequence[etree._Element],
+) -> _Layout:
     present: list[int] = []
     cells: list[int] = []
     attributes: list[tuple[int, int, str]] = []
     lists: list[tuple[int, tuple[int, ...], str | None]] = []
     slow: list[tuple[int, Callable[[XmlNode], Any]]] = []
     for ordinal, (path, selection) in enumerate(zip(paths, selections, strict=True)):
-        found = positions(shape, selection.steps)
-        if found is not None and not found:
+        found = positions(shape, selection.steps, 0, elements)
+        if not found:
             continue
         position = len(present)
         present.append(ordinal)
-        cells.append(found[0] if found else 0)
-        # text between children is for the getter, too
-        mixed = selection.attribute is None and any(shape.children[cell] for cell in found or ())
-        if found is None or mixed or (len(found) > 1 and not selection.many):
+        cells.append(found[0])
+        # text between children is for the getter
+        mixed = selection.attribute is None and any(shape.children[cell] for cell in found)
+        # so is what a condition reads between children
+        unsure = any(
+            test.attribute is None
+            and any(shape.children[c] for c in positions(shape, test.steps, cell, None))
+            for step in selection.steps
+            for test in step.tests
+            for cell in range(len(shape.tags))
+            if shape.tags[cell] == step.tag
+        )
+        if mixed or unsure or (len(found) > 1 and not selection.many):
             slow.append((position, path.get))
         elif selection.many:
             lists.append((position, tuple(found), selection.attribute))

@@ -163,7 +163,8 @@ class _Parser:
         left, equals, right = inner.partition("=")
         if not equals or not left.strip():
             raise self.wrong(
-                f"[{inner}] is no condition.", "Write [2], [*], [same], [@schemeID=0088] or [cbc:Name=Colour]."
+                f"[{inner}] is no condition.",
+                "Write [2], [*], [same], [@schemeID=0088] or [cbc:Name=Colour].",
             )
         value = right.strip()
         if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:

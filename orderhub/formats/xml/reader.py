@@ -328,7 +328,7 @@ class XmlSession:
             release=namespace,
             reference=None,
             number=number,
-            root=message.root,
+            root=message.root(),
             interchange=self.interchange,
             findings=self._dangers(element, message, size),
             checked=False,

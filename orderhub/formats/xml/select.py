@@ -20,10 +20,10 @@ class Test(NamedTuple):
     value: str
 
     def holds(self, element: etree._Element) -> bool:
+        if not self.steps and self.attribute is not None:
+            return (element.get(self.attribute) or "").strip() == self.value
         return any(
-            (text_of(found) if self.attribute is None else (found.get(self.attribute) or "").strip())
-            == self.value
-            for found in elements(element, self.steps)
+            (value_of(found, self.attribute) or "") == self.value for found in elements(element, self.steps)
         )
 
 
@@ -102,7 +102,11 @@ def getter(selection: Selection) -> Callable[[XmlNode], str | None] | Callable[[
     """The getter of a path, see :class:`orderhub.formats.dialect.ResolvedPath`."""
     steps, attribute, many, _ = selection
 
+    first = steps[0].tag if steps and not selection.around else None
+
     def values(node: XmlNode) -> list[str]:
+        if first is not None and first not in node.by_name():
+            return []
         found = elements(start_of(node, selection), steps)
         return [value for element in found if (value := value_of(element, attribute))]
 

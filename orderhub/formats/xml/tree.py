@@ -7,6 +7,7 @@ one shape have every value at the same position of their element list.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -45,13 +46,14 @@ _shapes: dict[tuple[tuple[str, ...], tuple[int, ...]], Shape] = {}
 
 
 class XmlNode:
-    """An element at which paths begin."""
+    """An element at which paths begin. ``groups`` (of a message's own node) are the nodes of groups that were entered."""
 
-    __slots__ = ("_by_name", "_elements", "_shape", "element", "message")
+    __slots__ = ("__weakref__", "_by_name", "_elements", "_shape", "element", "groups", "message")
 
     def __init__(self, element: etree._Element, message: XmlMessage) -> None:
         self.element = element
         self.message = message
+        self.groups: dict[etree._Element, XmlNode] = {}
         self._elements: list[etree._Element] | None = None
         self._shape: Shape | None = None
         self._by_name: dict[str, list[etree._Element]] | None = None
@@ -87,9 +89,13 @@ class XmlNode:
 
 class XmlMessage:
     """One message of a file. ``number`` counts from 1; ``around`` is the root of the file (the message's own element where
-    there are no records), ``record`` whether the message is one of its records."""
+    there are no records), ``record`` whether the message is one of its records.
 
-    __slots__ = ("around", "file", "groups", "number", "positions", "record", "root")
+    Nodes know their message, the message knows its own node weakly: so a message's tree is gone as soon as nobody holds
+    it, without waiting for the garbage collector.
+    """
+
+    __slots__ = ("_root", "around", "element", "file", "number", "positions", "record")
 
     def __init__(
         self,
@@ -101,20 +107,28 @@ class XmlMessage:
         around: etree._Element,
         positions: Positions | None,
     ) -> None:
+        self.element = element
         self.file = file
         self.number = number
         self.record = record
         self.around = around
         self.positions = positions
-        self.root = XmlNode(element, self)
-        #: nodes of groups that were entered, so that they are flattened once
-        self.groups: dict[etree._Element, XmlNode] = {}
+        self._root: weakref.ref[XmlNode] | None = None
+
+    def root(self) -> XmlNode:
+        """The message's own node."""
+        known = self._root() if self._root is not None else None
+        if known is None:
+            known = XmlNode(self.element, self)
+            self._root = weakref.ref(known)
+        return known
 
     def node(self, element: etree._Element) -> XmlNode:
-        """The node of a group's element, one and the same each time."""
-        node = self.groups.get(element)
+        """The node of a group's element, one and the same as long as the message's own is there."""
+        groups = self.root().groups
+        node = groups.get(element)
         if node is None:
-            node = self.groups[element] = XmlNode(element, self)
+            node = groups[element] = XmlNode(element, self)
         return node
 
     def place(
@@ -151,7 +165,7 @@ class XmlMessage:
         only among several of one name."""
         steps: list[str] = []
         here: etree._Element | None = element
-        while here is not None and here is not self.root.element:
+        while here is not None and here is not self.element:
             above = here.getparent()
             name = written_name(here)
             if above is not None:
@@ -167,7 +181,7 @@ class XmlMessage:
     def _exact(self, element: etree._Element) -> tuple[int, int, int] | None:
         if self.positions is None:
             return None
-        for ordinal, one in enumerate(self.root.elements()):
+        for ordinal, one in enumerate(self.root().elements()):
             if one is element:
                 return self.positions.of(self.number, ordinal)
         return None

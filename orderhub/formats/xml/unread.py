@@ -5,13 +5,14 @@ Elements are walked beside a tree of what is read. Groups that the mapping enter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lxml import etree
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import Unread
+from orderhub.formats.xml.bulk import positions
 from orderhub.formats.xml.names import XML, XSI, split, written
 from orderhub.formats.xml.select import CompiledStep
 from orderhub.formats.xml.tree import Shape, XmlMessage, XmlNode, text_of
@@ -52,21 +53,34 @@ class Reads:
 _Active = tuple[Reads, ...]
 
 
-class _Candidate(NamedTuple):
-    """An element at a position of a shape: whether its text is unread, and which attributes are read."""
+class _Text(NamedTuple):
+    """An element at a position of a shape whose text nobody reads."""
 
     position: int
     path: str
     name: str
-    text: bool
-    read: frozenset[str]
+
+
+class _Attributes(NamedTuple):
+    """An element at a position of a shape; ``silent`` are the attributes that are read or that nobody wants to hear of."""
+
+    position: int
+    path: str
+    silent: set[str]
 
 
 class _Plan(NamedTuple):
-    """``dynamic``: positions whose conditions depend on values, with what is active above them."""
+    """What to look at in a group of one shape and with the same values where conditions look."""
 
-    candidates: tuple[_Candidate, ...]
-    dynamic: tuple[tuple[int, _Active, str], ...]
+    texts: tuple[_Text, ...]
+    attributes: tuple[_Attributes, ...]
+
+
+class _Plans(NamedTuple):
+    """Of one shape: the values that conditions look at, and the plans by them."""
+
+    tested: tuple[tuple[int, str | None], ...]
+    by_value: dict[tuple[str | None, ...], _Plan]
 
 
 class UnreadFinder:
@@ -85,14 +99,15 @@ class UnreadFinder:
         self.wanted = wanted or (lambda _name: True)
         # a name that is not wanted takes everything below it along, unless nothing is wanted but what is named
         self.prunes = self.wanted("")
-        self.plans: dict[tuple[Shape, _Active, str], _Plan] = {}
+        self.plans: dict[tuple[Shape, _Active, str], _Plans] = {}
         self.names: dict[str, str] = {}
 
     def __call__(self, root: XmlNode) -> list[Unread]:
         found: list[Unread] = []
         self._values(root.element, (self.reads,), "", "", root.message, found)
+        groups = root.groups
         for child in root.element:
-            self._walk(child, (self.reads,), "", root.message, found)
+            self._walk(child, (self.reads,), "", root.message, groups, found)
         return found
 
     def _name(self, tag: str) -> str:
@@ -113,20 +128,26 @@ class UnreadFinder:
         )
 
     def _walk(
-        self, element: etree._Element, above: _Active, path: str, message: XmlMessage, found: list[Unread]
+        self,
+        element: etree._Element,
+        above: _Active,
+        path: str,
+        message: XmlMessage,
+        groups: Mapping[etree._Element, XmlNode],
+        found: list[Unread],
     ) -> None:
         name = self._name(str(element.tag))
         if self.prunes and not self.wanted(name):
             return
         path = f"{path}/{name}" if path else name
         active = self._below(element, above)
-        node = message.groups.get(element)
+        node = groups.get(element)
         if node is not None:
             self._group(node, active, path, found)
             return
         self._values(element, active, path, name, message, found)
         for child in element:
-            self._walk(child, active, path, message, found)
+            self._walk(child, active, path, message, groups, found)
 
     def _values(
         self,
@@ -137,69 +158,104 @@ class UnreadFinder:
         message: XmlMessage,
         found: list[Unread],
     ) -> None:
-        read = frozenset(attribute for reads in active for attribute in reads.attributes)
-        text = not any(reads.text for reads in active)
-        self._report(element, _Candidate(0, path, name, text, read), message, found)
+        if not any(reads.text for reads in active) and self.wanted(name):
+            self._text(element, path, name, message, found)
+        keys = element.keys()
+        if keys:
+            silent = {attribute for reads in active for attribute in reads.attributes}
+            for key in keys:
+                if key not in silent:
+                    self._attribute(element, str(key), path, silent, message, found)
 
-    def _report(
-        self, element: etree._Element, candidate: _Candidate, message: XmlMessage, found: list[Unread]
+    def _text(
+        self, element: etree._Element, path: str, name: str, message: XmlMessage, found: list[Unread]
     ) -> None:
-        _, path, name, text, read = candidate
-        if text and (value := text_of(element)) and self.wanted(name):
+        value = text_of(element)
+        if value:
             found.append(Unread(path or ".", name, value, _placer(message, element, None)))
-        for attribute in element.keys():  # noqa: SIM118  # an element is no dict
-            key = str(attribute)
-            if key in read or key.startswith(_TECHNICAL):
-                continue
-            segment = f"@{self._attribute(key)}"
-            value = str(element.get(key) or "").strip()
-            if value and self.wanted(segment):
-                where = f"{path}/{segment}" if path else segment
-                found.append(Unread(where, segment, value, _placer(message, element, key)))
 
-    def _attribute(self, key: str) -> str:
+    def _attribute(
+        self,
+        element: etree._Element,
+        key: str,
+        path: str,
+        silent: set[str],
+        message: XmlMessage,
+        found: list[Unread],
+    ) -> None:
         namespace, local = split(key)
         prefix = self.prefixes.get(namespace or "")
-        return f"{prefix}:{local}" if prefix else local
+        segment = f"@{prefix}:{local}" if prefix else f"@{local}"
+        if key.startswith(_TECHNICAL) or not self.wanted(segment):
+            silent.add(key)
+            return
+        value = str(element.get(key) or "").strip()
+        if value:
+            where = f"{path}/{segment}" if path else segment
+            found.append(Unread(where, segment, value, _placer(message, element, key)))
 
-    def _group(self, node: XmlNode, active: _Active, path: str, found: list[Unread]) -> None:
-        shape = node.shape()
-        key = (shape, active, path)
-        plan = self.plans.get(key)
-        if plan is None:
+    def _group(
+        self,
+        node: XmlNode,
+        active: _Active,
+        path: str,
+        found: list[Unread],
+    ) -> None:
+        shape, elements, message = node.shape(), node.elements(), node.message
+        kind = (shape, active, path)
+        plans = self.plans.get(kind)
+        if plans is None:
             if len(self.plans) >= _PLANS:
                 self.plans.clear()
-            plan = self.plans[key] = self._plan(shape, active, path)
-        elements, message = node.elements(), node.message
-        for candidate in plan.candidates:
-            element = elements[candidate.position]
-            if candidate.text or element.keys():
-                self._report(element, candidate, message, found)
-        for position, above, outer in plan.dynamic:
-            self._walk(elements[position], above, outer, message, found)
+            tested: dict[tuple[int, str | None], None] = {}
+            _tested(shape, 0, active, tested)
+            plans = self.plans[kind] = _Plans(tuple(tested), {})
+        key = tuple(
+            [elements[at].text if name is None else elements[at].get(name) for at, name in plans.tested]
+        )
+        plan = plans.by_value.get(key)
+        if plan is None:
+            if len(plans.by_value) >= _PLANS:
+                plans.by_value.clear()
+            plan = plans.by_value[key] = self._plan(shape, elements, active, path)
+        for position, where, name in plan.texts:
+            # of an element with children only the text before them is looked at: that is where mixed content begins
+            text = elements[position].text
+            if text and not text.isspace():
+                self._text(elements[position], where, name, message, found)
+        for position, where, silent in plan.attributes:
+            for attribute in elements[position].keys():  # noqa: SIM118  # an element is no dict
+                if attribute not in silent:
+                    self._attribute(elements[position], str(attribute), where, silent, message, found)
 
-    def _plan(self, shape: Shape, active: _Active, path: str) -> _Plan:
-        candidates: list[_Candidate] = []
-        dynamic: list[tuple[int, _Active, str]] = []
+    def _plan(self, shape: Shape, elements: Sequence[etree._Element], active: _Active, path: str) -> _Plan:
+        texts: list[_Text] = []
+        attributes: list[_Attributes] = []
 
         def plan(position: int, active: _Active, path: str) -> None:
-            read = frozenset(attribute for reads in active for attribute in reads.attributes)
-            text = not any(reads.text for reads in active)
             name = path.rpartition("/")[2]
-            candidates.append(_Candidate(position, path, name, text, read))
+            if not any(reads.text for reads in active) and self.wanted(name):
+                texts.append(_Text(position, path, name))
+            silent = {attribute for reads in active for attribute in reads.attributes}
+            attributes.append(_Attributes(position, path, silent))
             for child in shape.children[position]:
-                tag = shape.tags[child]
-                name = self._name(tag)
-                if self.prunes and not self.wanted(name):
-                    continue
-                edges = [edge for reads in active for edge in reads.below.get(tag, ())]
-                if all(step.plain for step, _ in edges):
-                    plan(child, tuple([target for _, target in edges]), f"{path}/{name}")
-                else:
-                    dynamic.append((child, active, path))
+                name = self._name(shape.tags[child])
+                if not self.prunes or self.wanted(name):
+                    plan(child, self._below(elements[child], active), f"{path}/{name}")
 
         plan(0, active, path)
-        return _Plan(tuple(candidates), tuple(dynamic))
+        return _Plan(tuple(texts), tuple(attributes))
+
+
+def _tested(shape: Shape, position: int, active: _Active, cells: dict[tuple[int, str | None], None]) -> None:
+    """The values below a position that any condition may look at."""
+    for child in shape.children[position]:
+        edges = [edge for reads in active for edge in reads.below.get(shape.tags[child], ())]
+        for step, _ in edges:
+            for test in step.tests:
+                found = positions(shape, test.steps, child, None)
+                cells.update(((cell, test.attribute), None) for cell in found)
+        _tested(shape, child, tuple([target for _, target in edges]), cells)
 
 
 def _placer(message: XmlMessage, element: etree._Element, attribute: str | None) -> Callable[[], Place]:
