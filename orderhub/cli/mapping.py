@@ -7,26 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from orderhub.cli.mapping_files import Partner, given_by, mapping_file, register
 from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, to_json
 from orderhub.errors import ConfigError
 
 app = typer.Typer(help="Mappings: from a partner's format to a canonical document.", no_args_is_help=True)
-
-Partner = Annotated[
-    str | None,
-    typer.Option("--partner", help="Whose documents these are: the agreement gives what they leave out."),
-]
-
-
-def _given(partner: str | None) -> dict[str, Any]:
-    """What the agreement gives; :class:`ConfigError` when there is none of that name."""
-    if partner is None:
-        return {}
-    from orderhub.partners.registry import PartnerRegistry
-    from orderhub.project import partners_folder
-
-    return PartnerRegistry(partners_folder()).get(partner).defaults.given()
-
+register(app)
 
 Named = Annotated[list[str] | None, typer.Argument(help="Names or files; all mappings without.")]
 
@@ -40,14 +26,7 @@ def _files(named: list[str] | None) -> list[Path]:
         if not found:
             raise ConfigError("There is no mapping here.", todo=f"Write one into {folder.name}/.")
         return found
-    files: list[Path] = []
-    for name in named:
-        path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{Path(name).name}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(one.stem for one in folder.glob("*.yaml"))) or "none"
-            raise ConfigError(f"There is no mapping {name!r}.", todo=f"Known mappings: {known}.")
-        files.append(path)
-    return files
+    return [mapping_file(name) for name in named]
 
 
 @app.command("check")
@@ -118,7 +97,7 @@ def run(
     registry = MappingRegistry(path.parent)
     failed = False
     out = console()
-    for row in translate_file(source, registry, mapping=path.stem, given=_given(partner)):
+    for row in translate_file(source, registry, mapping=path.stem, given=given_by(partner)):
         failed = failed or any(finding.severity is Severity.ERROR for finding in row.findings)
         if json_output:
             typer.echo(to_json(row.as_row()))
@@ -149,18 +128,20 @@ def trace(
     from orderhub.mapping.originals import open_message
     from orderhub.mapping.registry import MappingRegistry
     from orderhub.mapping.trace import trace_all, trace_field
+    from orderhub.mapping.translation import open_source
 
     path = _files([name])[0]
     registry = MappingRegistry(path.parent)
     mapping = registry.get(path.stem)
     try:
-        data = source.read_bytes()
+        with open_source(source) as stream:
+            data = stream.read()
     except OSError as error:
         raise ConfigError(
             f"{source} cannot be read: {error.strerror}.", todo="Check its name and rights."
         ) from None
     opened = open_message(registry, data, name=source.name, number=document, mapping=mapping)
-    given = _given(partner)
+    given = given_by(partner)
     if field is not None:
         one = trace_field(opened.mapping, opened.tree, field, given, opened.sharpen)
         if json_output:

@@ -62,7 +62,7 @@ def print_trace(trace: Trace, data: bytes, *, mapping: str) -> None:
             note = step.note
             if step.what == "lookup":
                 row = f", line {step.row}" if step.row is not None else ""
-                note = f"lookups/{step.table}{row}{'; ' + note if note else ''}"
+                note = f"{step.table}{row}{'; ' + note if note else ''}"
             elif step.what in ("agreement", "interchange"):
                 note = f"from the {step.what}"
             elif step.what == "constant":

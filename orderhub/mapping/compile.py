@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -149,6 +150,7 @@ class _Compiler:
             plan=plan,
             checks=checks,
             unread=unread,
+            unread_everywhere=partial(self.scope.unread, list(self.uses.paths), list(self.groups)),
             content_hash=self.content_hash(),
             lookups=self.uses.tables,
             agreement=tuple(sorted(self.uses.agreement)),

@@ -63,6 +63,7 @@ class CompiledMapping:
         "_given",
         "_plan",
         "_unread",
+        "_unread_everywhere",
         "_with_given",
         "agreement",
         "content_hash",
@@ -78,6 +79,7 @@ class CompiledMapping:
         plan: StructPlan,
         checks: list[CompiledCheck],
         unread: Callable[[Node], list[Unread]] | None,
+        unread_everywhere: Callable[[], Callable[[Node], list[Unread]]],
         content_hash: str,
         lookups: Mapping[str, LookupTable],
         agreement: tuple[str, ...],
@@ -97,6 +99,7 @@ class CompiledMapping:
         self._plan = plan
         self._checks = checks
         self._unread = unread
+        self._unread_everywhere = unread_everywhere
 
     @property
     def name(self) -> str:
@@ -203,6 +206,10 @@ class CompiledMapping:
                 severity=severity,
                 value=unread.value[:200],
             )
+
+    def unread_everywhere(self) -> Callable[[Node], list[Unread]]:
+        """A function of a message's root: all that nothing reads, also what ``unmapped`` lets pass."""
+        return self._unread_everywhere()
 
     def text(self, tree: MessageTree, field: str) -> str | None:
         """What the source says for a field of the document itself (``number``), before any conversion: the first value

@@ -97,7 +97,7 @@ def translate_file(
     named = mappings.get(mapping) if mapping is not None else None
     translation = _Translation(path, mappings, named, given)
     try:
-        with _open(path) as stream:
+        with open_source(path) as stream:
             yield from translation.documents(stream)
     except OSError as error:
         translation.opened = False
@@ -118,7 +118,7 @@ def translate_file(
     yield translation.result()
 
 
-def _open(path: Path) -> BinaryIO:
+def open_source(path: Path) -> BinaryIO:
     """Open a regular file without waiting on anything else (a pipe without a writer would hang). A folder stands for the
     bundle of its files."""
     if path.is_dir():
