@@ -14,7 +14,7 @@ from orderhub.errors import ConfigError
 
 
 def generate(
-    format: Annotated[str, typer.Option("--format", help="edifact, x12, csv or json.")] = "edifact",
+    format: Annotated[str, typer.Option("--format", help="edifact, x12, ubl, csv or json.")] = "edifact",
     release: Annotated[
         str | None, typer.Option(help="EDIFACT: D.96A (else) or D.01B; X12: 004010 (else) or 005010.")
     ] = None,

@@ -1,8 +1,9 @@
 """Orders to try and to measure with: made of the sample suppliers and items, the same bytes for the same seed.
 
-The EDIFACT form is one interchange of ORDERS messages: D.96A in UNOC:3, D.01B in UNOY:4. The X12 form is one interchange of 850s in UTF-8. The JSON form is an object with
-the list ``orders``, one order on each line, as the mapping ``json_orders__purchase_order`` reads it. The CSV form is one file with a header row and a
-row for each line, UTF-8, comma, the columns of :data:`CSV_COLUMNS`.
+The EDIFACT form is one interchange of ORDERS messages: D.96A in UNOC:3, D.01B in UNOY:4. The X12 form is one interchange of
+850s in UTF-8. The UBL form is one Order, or several within an element ``Orders``. The JSON form is an object with the list
+``orders``, one order on each line, as the mapping ``json_orders__purchase_order`` reads it. The CSV form is one file with a
+header row and a row for each line, UTF-8, comma, the columns of :data:`CSV_COLUMNS`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import msgspec
 
 from orderhub.errors import ConfigError
-from orderhub.formats import generate_x12
+from orderhub.formats import generate_ubl, generate_x12
 from orderhub.formats.edifact.writer import EdifactWriter, ElementValue
 from orderhub.project import project_folder
 
@@ -76,7 +77,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 #: Format to file suffix.
-FORMATS = {"edifact": "edi", "x12": "edi", "csv": "csv", "json": "json"}
+FORMATS = {"edifact": "edi", "x12": "edi", "csv": "csv", "json": "json", "ubl": "xml"}
 #: Directories of EDIFACT, and what UNB and the messages say about themselves in them.
 RELEASES = {
     "D.96A": ("UNOC:3", ("ORDERS", "D", "96A", "UN")),
@@ -125,6 +126,8 @@ def _file(format: str, release: str | None, orders: Iterator[Order], reference: 
     if format == "x12":
         number = int(reference.removeprefix("G")) % 10**9
         return generate_x12.interchange(orders, number, release or "004010", _master_data(), _X12_BUYER)
+    if format == "ubl":
+        return generate_ubl.ubl(orders)
     return _json(orders) if format == "json" else _csv(orders)
 
 
