@@ -185,6 +185,9 @@ def _places(errors: Sequence[ErrorAt]) -> Iterator[SegmentValues]:
             return
         found = list(group)
         whole = [error for error in found if error.element is None]
-        yield ("UCS", str(segment), whole[0].code) if whole else ("UCS", str(segment))
+        for error in whole:
+            yield ("UCS", str(segment), error.code)
+        if not whole:
+            yield ("UCS", str(segment))
         for error in [error for error in found if error.element is not None][:_MOST_ELEMENTS]:
             yield ("UCD", error.code, _position(error))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from orderhub.acknowledge.lengths import is_short
 from orderhub.findings import Finding
-from orderhub.formats.edi.grammar import Composite
 from orderhub.formats.edifact.grammar import directory, service_directory
 
 INVALID_VALUE = "12"
@@ -133,19 +133,5 @@ def _message_error(finding: Finding, release: str | None, syntax_version: str) -
 
 
 def _length_code(finding: Finding, release: str | None, syntax_version: str) -> str:
-    """Whether a value is too long or too short, by the definition of its element."""
-    place = finding.place
     tables = (directory(release, syntax_version) if release else None) or service_directory(syntax_version)
-    segment = tables.segment(place.segment or "")
-    if segment is None or place.element is None or place.element > len(segment.parts):
-        return TOO_LONG
-    part = segment.parts[place.element - 1]
-    if isinstance(part, Composite):
-        if place.component is None or place.component > len(part.components):
-            return TOO_LONG
-        part = part.components[place.component - 1]
-    value = finding.value or ""
-    if part.kind == "n":
-        # neither sign nor decimal mark counts
-        value = value.lstrip("-").replace(".", "").replace(",", "")
-    return TOO_SHORT if len(value) < part.minimum else TOO_LONG
+    return TOO_SHORT if is_short(finding, tables.segment(finding.place.segment or "")) else TOO_LONG

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from orderhub.acknowledge.verdict import EnvelopeVerdict, MessageVerdict
 from orderhub.acknowledge.x12_errors import (
+    NO_GROUP,
     SegmentError,
     group_code,
     interchange_code,
@@ -82,15 +83,17 @@ class Functional:
     def _ta1(self) -> str:
         verdict, info = self.verdict, self.verdict.info
         digits = re.sub(r"[^0-9]", "", info.prepared_at or "")
+        # a set outside a group cannot be told of by a 997
+        rejected = verdict.refused or (verdict.asked.covers != "receipt" and verdict.rejected > 0)
         code = "000"
-        if verdict.refused:
-            code = interchange_code(verdict.errors[0]) if verdict.errors else "024"
+        if rejected:
+            code = interchange_code(verdict.errors[0]) if verdict.errors else NO_GROUP
         return self._writer.segment(
             "TA1",
             _safe(info.control_reference or "").zfill(9),
             digits[:6],
             digits[6:10],
-            "R" if verdict.refused else "A",
+            "R" if rejected else "A",
             code,
         )
 
@@ -127,22 +130,29 @@ class Functional:
             _safe(group.control_number or ""),
             _safe(version) if version[:6] >= _FROM else "",
         )
-        refused = self.verdict.refused
-        for member in members:
-            yield from self._set(member, accepted=member.accepted and not refused)
-        accepted = 0 if refused else sum(member.accepted for member in members)
-        verdict = "A" if accepted == len(members) else "P" if accepted else "R"
-        codes = self._group_errors()[:5] if refused else []
         count = str(len(members))
-        yield _segment("AK9", verdict, count, count, str(accepted), *codes)
+        if self.verdict.refused:
+            # the groups as such are wrong, whatever stands in them
+            yield _segment("AK9", "R", self._counted(count), count, "0", *self._group_errors()[:5])
+            return
+        for member in members:
+            yield from self._set(member)
+        accepted = sum(member.accepted for member in members)
+        verdict = "A" if accepted == len(members) else "P" if accepted else "R"
+        yield _segment("AK9", verdict, count, count, str(accepted))
 
-    def _set(self, message: MessageVerdict, *, accepted: bool) -> Iterator[SegmentValues]:
+    def _counted(self, count: str) -> str:
+        """What the sender counted in GE, where that is what is wrong."""
+        told = (f.value or "" for f in self.verdict.errors if f.code == "X12_GE_COUNT")
+        return next((value for value in told if re.fullmatch(r"[0-9]{1,6}", value)), count)
+
+    def _set(self, message: MessageVerdict) -> Iterator[SegmentValues]:
         yield _segment("AK2", _safe(message.message_type), _safe(message.reference or str(message.number)))
         name = "IK" if self._implementation else "AK"
-        if accepted:
+        if message.accepted:
             yield _segment(f"{name}5", "A")
             return
-        segments = segment_errors(message.errors)
+        segments = segment_errors(message.errors, message.release)
         for segment in segments:
             yield from self._place(name, segment)
         codes = set_codes(message.errors, segments, supported=message.supported)

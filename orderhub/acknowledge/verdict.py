@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from orderhub.acknowledge.asked import Asked, asked
 from orderhub.agreed import ANSWER_MESSAGES, agreement_of, as_agreed, envelope_errors
 from orderhub.findings import Finding, Severity
-from orderhub.formats.base import EnvelopeInfo, GroupInfo, MessageTree
+from orderhub.formats.base import EnvelopeInfo, GroupInfo, MessageTree, ReadSession
 from orderhub.formats.edi.check import split_header
 from orderhub.formats.edi.envelope import split_elements
 from orderhub.formats.edi.source import MessageSource
@@ -89,7 +89,8 @@ def verdicts(ctx: HubContext, flow: Flow, due: DueAcknowledgement) -> list[Envel
     whole = due.state is InterchangeState.REFUSED and any(f.code in _UNREAD for f in due.findings)
     if whole:
         return list(_unread(ctx, flow, due))
-    return _read(ctx, flow, due, messages)
+    session = open_session(ctx.mappings, ctx.archive.read(due.archive_key), name=due.name)
+    return judged(session, lambda info: _told(ctx, flow, info), messages)
 
 
 def _unread(ctx: HubContext, flow: Flow, due: DueAcknowledgement) -> Iterator[EnvelopeVerdict]:
@@ -107,26 +108,33 @@ def _unread(ctx: HubContext, flow: Flow, due: DueAcknowledgement) -> Iterator[En
             )
 
 
-def _read(ctx: HubContext, flow: Flow, due: DueAcknowledgement, messages: Messages) -> list[EnvelopeVerdict]:
-    session = open_session(ctx.mappings, ctx.archive.read(due.archive_key or ""), name=due.name)
-    told: dict[int, tuple[Agreement | None, Asked | None]] = {}
+Told = Callable[[EnvelopeInfo], tuple[Agreement | None, Asked | None]]
+
+
+def judged(session: ReadSession, told: Told, messages: Messages) -> list[EnvelopeVerdict]:
+    """Read a session to its end and judge what is to be answered.
+
+    :param told: whose an envelope is, and which answer was agreed for it.
+    :param messages: what the ledger says of each message that a mapping took, by its number in the file.
+    """
+    known: dict[int, tuple[Agreement | None, Asked | None]] = {}
     by_envelope: dict[int, list[MessageVerdict]] = {}
     only_answers: dict[int, bool] = {}
     for tree in session:
-        info = tree.interchange
-        if info.number not in told:
-            told[info.number] = _told(ctx, flow, info)
-        agreement, wanted = told[info.number]
+        number = tree.interchange.number
+        if number not in known:
+            known[number] = told(tree.interchange)
+        agreement, wanted = known[number]
         if agreement is None or wanted is None:
             continue
         is_answer = tree.message_type in ANSWER_MESSAGES
-        only_answers[info.number] = is_answer and only_answers.get(info.number, True)
+        only_answers[number] = is_answer and only_answers.get(number, True)
         if not is_answer:
             verdict = _message(tree, agreement, wanted, messages)
-            by_envelope.setdefault(info.number, []).append(verdict)
+            by_envelope.setdefault(number, []).append(verdict)
     found = []
     for info in session.summary.interchanges:
-        agreement, wanted = told.get(info.number) or _told(ctx, flow, info)
+        agreement, wanted = known.get(info.number) or told(info)
         if agreement is None or wanted is None or only_answers.get(info.number, False):
             continue
         errors = envelope_errors(info, session.summary.findings.kept, agreement)

@@ -6,14 +6,23 @@ Segments are counted from ST, which is 1; elements from the first after the tag.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+from orderhub.acknowledge.lengths import is_short
 from orderhub.findings import Finding
+from orderhub.formats.edi.grammar import Segment
+from orderhub.formats.x12.grammar import release_tables
 
 SET_NOT_SUPPORTED = "1"
 SEGMENTS_IN_ERROR = "5"
 ELEMENTS_IN_ERROR = "8"
+TOO_SHORT = "4"
+TOO_LONG = "5"
 INVALID_CODE = "7"
+EXCLUDED = "10"
+#: A rule between elements that forbids them together, as the finding names it: ``(E0406)``.
+_EXCLUSION = re.compile(r"\(E[0-9]")
 
 
 class ElementError(NamedTuple):
@@ -65,6 +74,8 @@ _INTERCHANGE = {
     "X12_UNTERMINATED": "023",
 }
 _INVALID_CONTENT = "024"
+#: I18 where transaction sets stand outside a group, and for a reason of the hub's own.
+NO_GROUP = "022"
 #: Finding → 720, of segments as a whole.
 _SEGMENT = {
     "X12_TAG": "1",
@@ -110,31 +121,37 @@ def set_codes(findings: tuple[Finding, ...], segments: list[SegmentError], *, su
     return list(dict.fromkeys(codes))[:5] or [SEGMENTS_IN_ERROR]
 
 
-def segment_errors(findings: tuple[Finding, ...]) -> list[SegmentError]:
+def segment_errors(findings: tuple[Finding, ...], release: str | None) -> list[SegmentError]:
     """The wrong segments of a transaction set in their order, each with its wrong elements."""
     by_segment: dict[tuple[int, str], list[Finding]] = {}
     for finding in findings:
         place = finding.place
         if finding.code not in _SET and place.segment and place.segment_number is not None:
-            by_segment.setdefault((place.segment_number, place.segment), []).append(finding)
+            tag = place.segment
+            if finding.code == "X12_SEGMENT_MISSING" and finding.rule:
+                # what is missing, at the place where it should stand
+                tag = finding.rule.rpartition("/")[2]
+            by_segment.setdefault((place.segment_number, tag), []).append(finding)
+    tables = release_tables(release) if release else None
     found = []
     for (number, tag), members in sorted(by_segment.items()):
         own = [_SEGMENT[f.code] for f in members if f.code in _SEGMENT]
-        elements = [_element(f) for f in members if f.code not in _SEGMENT and f.place.element is not None]
+        definition = tables.segment(tag) if tables else None
+        elements = [
+            _element(f, definition) for f in members if f.code not in _SEGMENT and f.place.element is not None
+        ]
         code = own[0] if own else ELEMENTS_IN_ERROR
         found.append(SegmentError(tag, number, code, tuple(dict.fromkeys(elements))))
     return found
 
 
-def _element(finding: Finding) -> ElementError:
+def _element(finding: Finding, definition: Segment | None) -> ElementError:
     place = finding.place
     if finding.code == "X12_ELEMENT_LENGTH":
-        code = "4" if _is_short(finding) else "5"
+        code = TOO_SHORT if is_short(finding, definition) else TOO_LONG
+    elif finding.code == "X12_SEGMENT_RULE" and _EXCLUSION.search(finding.message):
+        code = EXCLUDED
     else:
         # what a mapping or a rule has against a value: its code is not valid here
         code = _ELEMENT.get(finding.code, INVALID_CODE)
     return ElementError(place.element or 1, place.component, code, finding.value or "")
-
-
-def _is_short(finding: Finding) -> bool:
-    return "short" in finding.message
