@@ -98,7 +98,7 @@ def list_(
     json_output: Json = False,
 ) -> None:
     """What is kept back: by reason, then case by case, the oldest first."""
-    from orderhub.ledger import inbox, inbox_alerts
+    from orderhub.ledger import inbox
 
     whose = [*(owner or ()), *([hub.actor()] if mine else ())]
     where = where_of(
@@ -117,7 +117,7 @@ def list_(
     with hub.ledger() as engine, engine.connect() as connection:
         groups = [] if discarded else inbox.groups(connection, where, owners=owners)
         page = inbox.cases(connection, where, owners=owners, limit=limit)
-        late = inbox_alerts.alerts(connection)
+        late = inbox.alerts(connection)
     if json_output:
         print_json({"total": page.total, "overdue": late.count, "groups": groups, "cases": page.cases})
         return

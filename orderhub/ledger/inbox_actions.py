@@ -8,7 +8,7 @@ Lock order, here and in the stages: interchanges, effects, documents, cases, eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -211,6 +211,21 @@ def retry(connection: Connection, wanted: Sequence[Seen], *, actor: str, reason:
     return _acted(good, bad)
 
 
+def retry_file(connection: Connection, interchange_id: int, *, actor: str, reason: str = "") -> Acted:
+    """Translate a whole file again, every message of it that was not discarded."""
+    moved = interchanges.translate_again(connection, [interchange_id], actor=actor, reason=reason)
+    if not moved:
+        raise CaseChanged(
+            f"File {interchange_id} waits for its translation already, or is not there.",
+            todo="Look at it again; nothing was changed.",
+        )
+    flow = connection.execute(_FLOW, {"id": interchange_id}).scalar_one()
+    return Acted(cases=[], flows=[str(flow)])
+
+
+_FLOW = text("SELECT flow FROM ledger.interchange WHERE id = :id")
+
+
 def discard(connection: Connection, wanted: Sequence[Seen], *, actor: str, reason: str) -> Acted:
     """Give cases up, with a reason. A message is not loaded; of a file only the case is closed. Both can be brought back
     by ``restore``. What waits for an approval or is in doubt cannot be given up here."""
@@ -299,10 +314,11 @@ def for_all(
     where: CaseFilter,
     act: Callable[[Connection, list[Seen]], Acted],
     *,
+    owners: Mapping[str, str] | None = None,
     at_once: int = AT_ONCE,
 ) -> Acted:
     """Act on every case that fits, in transactions of ``CHUNK`` cases; at most ``at_once`` of them."""
-    chosen = retrying(engine, lambda connection: seen(connection, where, limit=at_once + 1))
+    chosen = retrying(engine, lambda connection: seen(connection, where, owners=owners, limit=at_once + 1))
     more, chosen = len(chosen) > at_once, chosen[:at_once]
     done: list[int] = []
     bad: list[PassedOver] = []

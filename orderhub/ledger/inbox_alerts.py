@@ -99,34 +99,3 @@ def tell(engine: Engine, hours: Mapping[CaseState, float]) -> list[Overdue]:
             extra={"code": OVERDUE, "flow": one.flow, "cases": one.cases},
         )
     return raised
-
-
-class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """The open cases that became too old: how many of each state, since when the oldest waits, and how many of them
-    nobody took."""
-
-    count: int
-    states: dict[str, int]
-    oldest: dt.datetime | None
-    unowned: int
-
-
-_ALERTS = text(
-    """
-    SELECT c.state, count(*) AS n, min(c.since) AS oldest, count(*) FILTER (WHERE c.owner IS NULL) AS unowned
-    FROM ledger.inbox_case AS c
-    WHERE c.open AND EXISTS (SELECT 1 FROM ledger.inbox_alert AS a WHERE a.case_id = c.id AND a.since = c.since)
-    GROUP BY c.state
-    """
-)
-
-
-def alerts(connection: Connection) -> Alerts:
-    """For the banner of the pages."""
-    rows = connection.execute(_ALERTS).all()
-    return Alerts(
-        count=sum(row.n for row in rows),
-        states={row.state: row.n for row in rows},
-        oldest=min((row.oldest for row in rows), default=None),
-        unowned=sum(row.unowned for row in rows),
-    )

@@ -533,7 +533,7 @@ def test_a_case_that_is_too_old_is_reported_once(engine: Engine, caplog: pytest.
     assert inbox_alerts.tell(engine, hours) == []
     assert caplog.text == ""
     with transaction(engine) as connection:
-        banner = inbox_alerts.alerts(connection)
+        banner = inbox.alerts(connection)
     assert (banner.count, banner.states, banner.unowned) == (5, {"quarantined": 4, "in_doubt": 1}, 5)
     assert banner.oldest is not None and banner.oldest < dt.datetime.now(dt.UTC) - dt.timedelta(hours=24)
     assert len(open_cases(engine, overdue=True)) == 5
@@ -541,4 +541,4 @@ def test_a_case_that_is_too_old_is_reported_once(engine: Engine, caplog: pytest.
     assert len(inbox_alerts.tell(engine, {CaseState.QUARANTINED: 12.0})) == 3
     act(engine, inbox_actions.retry, *open_cases(engine, states=["quarantined"]))
     with transaction(engine) as connection:
-        assert inbox_alerts.alerts(connection).states == {"in_doubt": 1}
+        assert inbox.alerts(connection).states == {"in_doubt": 1}

@@ -136,10 +136,11 @@ def browser() -> Iterator[Browser]:
 
 
 #: What a console says although nothing is wrong: a page outlives the test's server or leaves in the middle of a
-#: request, a session ends while a page looks for news, and the sandbox is the one that Airflow sets.
+#: request, a session ends while a page looks for news, a dialog shows a refusal, and the sandbox is the one that Airflow sets.
 EXPECTED = (
     "ERR_CONNECTION_REFUSED",
     "status of 401",
+    "status of 409",
     "htmx:afterRequest",
     "htmx:sendError",
     "can escape its sandboxing",
