@@ -39,10 +39,12 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
 
 
 class Cutter:
-    """Goes through one file once. ``found``: whether the keys on the way to the records were there."""
+    """Goes through one file once. ``found``: whether the keys on the way to the records were there. One that only
+    ``looks`` checks the elements of an array and does not hand them all on."""
 
-    def __init__(self, buffer: Buffer) -> None:
+    def __init__(self, buffer: Buffer, *, looks: bool = False) -> None:
         self.buffer = buffer
+        self.looks = looks
         self.found = False
         #: the value that is being looked at
         self._steps: tuple[str | int, ...] = ()
@@ -91,10 +93,10 @@ class Cutter:
         number, pause, wait, mark = 0, 1, 0, b""
         while True:
             if wait == 0 and mark:
-                many = list(self._at_once(steps, number, mark))
+                many, count = self._at_once(steps, number, mark)
                 yield from many
-                number += len(many)
-                pause = 1 if many else min(pause * 2, 1_000)
+                number += count
+                pause = 1 if count else min(pause * 2, 1_000)
                 wait = pause
             wait = max(wait - 1, 0)
             cut = self._here((*steps, number))
@@ -221,27 +223,33 @@ class Cutter:
         first = _FIRST_KEY.match(buffer.data, between.end()) if between is not None else None
         return b"" if first is None else buffer.data[buffer.at : first.end()]
 
-    def _at_once(self, steps: tuple[str | int, ...], number: int, mark: bytes) -> Iterator[Cut]:
-        """As many elements as are in sight, when they are all right; else none."""
+    def _at_once(self, steps: tuple[str | int, ...], number: int, mark: bytes) -> tuple[list[Cut], int]:
+        """As many elements as are in sight, when they are all right, and how many they are."""
         buffer = self.buffer
         while len(buffer.data) - buffer.at < CHUNK and buffer.more():
             pass
         end = buffer.data.rfind(mark, buffer.at + 1)
         if end < 0:
-            return
+            return [], 0
         piece = buffer.data[buffer.at : end]
         try:
             found = _ELEMENTS.decode(b"[" + piece + b"]")
         except (ValueError, RecursionError):
-            return
-        for raw in found:
-            buffer.space()
-            cut = self._here((*steps, number))
-            yield msgspec.structs.replace(cut, raw=buffer.take(buffer.at + len(memoryview(raw))))
-            number += 1
-            buffer.space()
-            buffer.take(buffer.at + 1)  # the comma
+            return [], 0
+        made: list[Cut] = []
+        if self.looks:
+            buffer.take(end + 1)
+        else:
+            for raw in found:
+                buffer.space()
+                offset, line, column = buffer.offset, buffer.line, buffer.column
+                taken = buffer.take(buffer.at + len(memoryview(raw)))
+                made.append(Cut(taken, offset, line, column, (*steps, number)))
+                number += 1
+                buffer.space()
+                buffer.take(buffer.at + 1)  # the comma
         buffer.space()
+        return made, len(found)
 
     def _end(self) -> int:
         """The position behind the value that begins here.
@@ -332,7 +340,9 @@ class Cutter:
         todo: str = "Ask the sender for valid JSON (RFC 8259).",
     ) -> Fault:
         fault = Fault(code, what, todo, offset=0, steps=())
-        return Located(fault, self._here(self._steps if steps is None else steps))
+        buffer = self.buffer
+        steps = self._steps if steps is None else steps
+        return Located(fault, Cut(b"", buffer.offset, buffer.line, buffer.column, steps))
 
 
 class Located(Fault):

@@ -1,12 +1,11 @@
 """JSON's side of the mapping language; how paths are written stands in :mod:`orderhub.formats.json.paths`.
 
-JSON has no grammar: any key can be there. A path is refused for how it is written, and where it begins with a name that
-is close to a declared key and is none.
+JSON has no grammar: any key can be there. A path is refused for how it is written, and where it begins with a declared key
+in other letters (capital or small).
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from orderhub.formats.dialect import (
 from orderhub.formats.json import select, unread
 from orderhub.formats.json.bulk import bulk_reader
 from orderhub.formats.json.layout import JsonLayout
-from orderhub.formats.json.paths import All, Index, Key, ParsedPath, Step, parse_path
+from orderhub.formats.json.paths import All, Index, Key, ParsedPath, Step, parse_path, written
 from orderhub.formats.json.tree import Node
 
 
@@ -111,17 +110,15 @@ class JsonScope:
         return at_record and isinstance(first, Key) and first.name in self.layout.keys
 
     def _known(self, name: str, offset: int) -> None:
-        """A key that is a declared one but for a letter, or for capital letters, is a slip of the pen."""
+        """A key that is a declared one but for capital letters is a slip of the pen."""
         if name in self.layout.keys:
             return
-        folded = {key.casefold(): key for key in self.layout.keys}
-        close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.9)
-        if close:
+        meant = next((key for key in self.layout.keys if key.casefold() == name.casefold()), None)
+        if meant is not None:
             raise PathError(
-                f"There is no key {name!r} among the keys of the source.",
+                f"The source declares the key {meant!r}, not {name!r}.",
                 offset=offset,
-                todo="Correct it, or add it to keys if every record has both.",
-                suggestions=[folded[close[0]]],
+                suggestions=[written((Key(meant),))],
             )
 
 

@@ -22,6 +22,7 @@ _STRING = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(rb"[^\s,:\[\]{}\"]{1,40}")
 _LITERALS = (b"true", b"false", b"null")
+_CUT_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _HALVES = re.compile(rb"\\u[dD]([89abAB]|[c-fC-F])[0-9a-fA-F]{2}")
 
 
@@ -243,7 +244,7 @@ class _Look:
                 at = found.start() + 1
                 continue
             break
-        if found is None or (found[0] == b"\\" and len(self.raw) - found.start() < 6):
+        if found is None or _CUT_ESCAPE.match(self.raw, found.start()):
             raise self.truncated(position)
         if found[0] == b"\\":
             raise self.fault(

@@ -140,7 +140,7 @@ class JsonSession:
         with self._opened() as buffer:
             shape = self._shape(buffer)
             if shape != "document":
-                cutter = Cutter(buffer)
+                cutter = Cutter(buffer, looks=True)
                 for _ in _cuts(cutter, shape, self.layout):
                     pass
                 if shape == "within" and not cutter.found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import Unread
@@ -16,7 +16,7 @@ from orderhub.formats.json.tree import Node, Record
 class _Known:
     """What is read at one place of the record. Lists do not count as places: their elements have the list's own."""
 
-    __slots__ = ("inner", "keys", "names", "plain", "read", "tests")
+    __slots__ = ("inner", "keys", "leaves", "names", "read", "tests")
 
     def __init__(self) -> None:
         self.keys: dict[str, _Known] = {}
@@ -24,9 +24,9 @@ class _Known:
         self.tests: list[tuple[Index | Where, _Known]] = []
         self.read = False
         self.names: frozenset[str] = frozenset()
+        #: keys below which something is read, and those that hold a value
         self.inner: list[tuple[str, _Known]] = []
-        #: no path chooses, here or below
-        self.plain = True
+        self.leaves: list[tuple[str, _Known]] = []
 
     def claim(self, steps: tuple[Step, ...]) -> None:
         if not steps:
@@ -48,10 +48,14 @@ class _Known:
 
     def finish(self) -> None:
         self.names = frozenset(self.keys)
-        for _, known in (*self.keys.items(), *self.tests):
+        for known in self.keys.values():
             known.finish()
         self.inner = [(key, known) for key, known in self.keys.items() if known.keys or known.tests]
-        self.plain = not self.tests and all(known.plain for known in self.keys.values())
+        self.leaves = [(key, known) for key, known in self.keys.items() if not (known.keys or known.tests)]
+
+
+#: A part of the record that is not plainly read, what is known there, and the way to it.
+_Suspect: TypeAlias = tuple[Any, _Known, tuple[str | int, ...]]
 
 
 def finder(
@@ -68,61 +72,70 @@ def finder(
     top.finish()
 
     def unread(root: Node) -> list[Unread]:
-        if top.plain and _all_read(root.value, top):
+        suspects: list[_Suspect] = []
+        _suspect(root.value, top, (), suspects)
+        if not suspects:
             return []
-        found: list[Unread] = []
-        walk = _Walk(root.record, found, wanted)
-        walk.value(root.value, [top], (), (), None)
-        return found
+        walk = _Walk(root.record, wanted)
+        for value, known, steps in suspects:
+            walk.value(value, [known], steps, None)
+        return walk.found
 
     return unread
 
 
-def _all_read(value: dict[str, Any], known: _Known) -> bool:
-    """Whether nothing in an object is unread; False where it has to be looked at closely."""
+def _suspect(
+    value: dict[str, Any], known: _Known, steps: tuple[str | int, ...], found: list[_Suspect]
+) -> None:
+    """Find the parts of an object that have to be looked at closely; the rest is read, as sets of keys show."""
     if not value.keys() <= known.names:
-        return False
+        found.append((value, known, steps))
+        return
     kinds = list(map(type, value.values()))
     nested = kinds.count(dict) + kinds.count(list)
     if not nested:
-        return True
+        return
     for key, inner in known.inner:
-        held = value.get(key)
-        if type(held) is dict:
-            nested -= 1
-            if not _all_read(held, inner):
-                return False
-        elif type(held) is list:
-            nested -= 1
-            for element in held:
-                if type(element) is not dict or not _all_read(element, inner):
-                    return False
-    # another list or object stands where a value was expected
-    return not nested
+        held: Any = value.get(key)
+        kind = type(held)
+        nested -= kind in _CONTAINERS
+        if inner.tests:
+            if held is not None:
+                found.append((held, inner, (*steps, key)))
+        elif kind is dict:
+            _suspect(held, inner, (*steps, key), found)
+        elif kind is list:
+            for number, element in enumerate(held):
+                if type(element) is dict:
+                    _suspect(element, inner, (*steps, key, number), found)
+                else:
+                    found.append((element, inner, (*steps, key, number)))
+        elif held is not None:
+            found.append((held, inner, (*steps, key)))
+    if nested:
+        for key, leaf in known.leaves:
+            if type(value.get(key)) in _CONTAINERS:
+                found.append((value[key], leaf, (*steps, key)))
+
+
+_CONTAINERS = (dict, list)
 
 
 class _Walk:
-    """Looks at every value of one record."""
+    """Looks at every value."""
 
-    def __init__(self, record: Record, found: list[Unread], wanted: Callable[[str], bool] | None) -> None:
+    def __init__(self, record: Record, wanted: Callable[[str], bool] | None) -> None:
         self.record = record
-        self.found = found
         self.wanted = wanted
+        self.found: list[Unread] = []
 
-    def value(
-        self,
-        value: Any,
-        known: list[_Known],
-        steps: tuple[str | int, ...],
-        pattern: tuple[Step, ...],
-        name: str | None,
-    ) -> None:
+    def value(self, value: Any, known: list[_Known], steps: tuple[str | int, ...], name: str | None) -> None:
         """``name``: of the outermost thing on the way that nothing reads, once there is one."""
         if type(value) is dict:
             for key, held in value.items():
                 below = [one.keys[key] for one in known if key in one.keys]
-                deeper = (*pattern, Key(key))
-                self.value(held, below, (*steps, key), deeper, name or (None if below else _name(deeper)))
+                deeper = (*steps, key)
+                self.value(held, below, deeper, name or (None if below else _name(deeper)))
         elif type(value) is list:
             for number, held in enumerate(value):
                 chosen = [
@@ -131,17 +144,18 @@ class _Walk:
                     for test, inner in one.tests
                     if (test.number == number if isinstance(test, Index) else holds(test, held))
                 ]
-                self.value(held, known + chosen, (*steps, number), (*pattern, All()), name)
+                self.value(held, known + chosen, (*steps, number), name)
         elif not any(one.read for one in known):
             text = text_of(value)
-            name = name or _name(pattern)
+            name = name or _name(steps)
             if text is not None and (self.wanted is None or self.wanted(name)):
+                pattern = tuple(Key(step) if isinstance(step, str) else All() for step in steps)
                 self.found.append(Unread(written(pattern), name, text, _placer(self.record, steps)))
 
 
-def _name(pattern: tuple[Step, ...]) -> str:
+def _name(steps: tuple[str | int, ...]) -> str:
     """What an author writes under ``unmapped``."""
-    return ".".join(step.name for step in pattern if isinstance(step, Key))
+    return ".".join(step for step in steps if isinstance(step, str))
 
 
 def _placer(record: Record, steps: tuple[str | int, ...]) -> Callable[[], Place]:
