@@ -73,11 +73,15 @@ def is_bundle(head: bytes) -> bool:
 
 def is_whole(data: bytes) -> bool:
     """Whether a ZIP has the record that ends it, so that it is not still being written."""
-    end = data.rfind(_END, max(0, len(data) - _END_WITHIN))
-    if end < 0 or len(data) < end + 22:
-        return False
-    comment = int.from_bytes(data[end + 20 : end + 22], "little")
-    return len(data) >= end + 22 + comment
+    start = max(0, len(data) - _END_WITHIN)
+    end = data.rfind(_END, start)
+    while end >= 0:
+        # the comment behind the record may hold the signature as well
+        comment = int.from_bytes(data[end + 20 : end + 22], "little")
+        if end + 22 <= len(data) and end + 22 + comment == len(data):
+            return True
+        end = data.rfind(_END, start, end + 3)
+    return False
 
 
 class Bundle:

@@ -195,13 +195,19 @@ class JoinScope:
         return table, column
 
     def _unknown(self, table: JoinedTable, column: str, offset: int) -> PathError:
-        seen = self.layout.tables if self.at_root else self.tables
-        paths = {
-            joined_path(one, name, self.level): name.casefold() for one in seen for name in one.all_columns
-        }
-        exact = [path for path, folded in paths.items() if folded == column.casefold()]
-        names = [path for path in paths if path.rpartition(".")[0] in ("", table.name)]
-        close = exact or difflib.get_close_matches(column, names, n=3)
+        seen = self.layout.tables if self.at_root else tuple(self.tables)
+        folded = column.casefold()
+        close = [
+            joined_path(table, name, self.level)
+            for name in difflib.get_close_matches(column, table.all_columns, n=3)
+        ]
+        exact = [
+            joined_path(one, name, self.level)
+            for one in (table, *seen)
+            for name in one.all_columns
+            if name.casefold() == folded
+        ]
+        close = list(dict.fromkeys([*exact, *close]))[:3]
         return PathError(
             f"The table {table.name} has no column {column!r}.",
             offset=offset,
