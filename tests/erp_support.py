@@ -52,7 +52,7 @@ def confirmed(erp: Session, keys: Sequence[str]) -> dict[str, int]:
 
 
 class Line:
-    """A TCP line to a server that is cut at the n-th request about purchases: before the server gets it, or after the
+    """A TCP line to a server that is cut at the n-th request about purchases, or that creates something: before the server gets it, or after the
     server has answered and before the answer arrives."""
 
     def __init__(self, target: str) -> None:
@@ -93,7 +93,7 @@ class Line:
         with client:
             while (request := _message(client)) is not None:
                 with self._lock:
-                    counts = b'"model.purchase.purchase.' in request
+                    counts = b'"model.purchase.purchase.' in request or b'.create"' in request
                     cut = counts and self._cut_at is not None and self._count >= self._cut_at
                     after = self._after
                     self._count += counts

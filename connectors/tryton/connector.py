@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.tryton.client import TrytonClient, TrytonFault, TrytonRefusal
+from connectors.tryton.creation import create_missing
 from connectors.tryton.master_data import MasterData, Rejection, Row
 from connectors.tryton.purchases import (
     FIELDS,
@@ -259,6 +260,9 @@ class TrytonConnector(Connector[TrytonSettings]):
         prepared: list[tuple[_Open, dict[str, Any]]] = []
         if entries:
             master.prepare([entry.order for entry in entries])
+            creating = [(entry.item, entry.order) for entry in entries if entry.item.creates]
+            if creating:
+                create_missing(self._open()[0], master, creating)
         for entry in entries:
             try:
                 prepared.append((entry, values_of(entry.item, entry.order, master)))

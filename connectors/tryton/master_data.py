@@ -73,6 +73,8 @@ class MasterData:
         self._items: Kept[ItemKey, int | None] = Kept()
         self._products: Kept[int, Product] = Kept()
         self._tables: Kept[str, Any] = Kept()
+        #: codes for which nothing could be created, and why
+        self._not_created: dict[str, str] = {}
 
     def context(self) -> dict[str, Any]:
         """The context of every call: the user's language and the company.
@@ -145,7 +147,7 @@ class MasterData:
         raise Rejection(
             "TRYTON_SUPPLIER_UNKNOWN",
             f"No party in Tryton has {' or '.join(said) or 'any identification, for the order gives none'}; create the "
-            "supplier in Tryton or correct the order.",
+            f"supplier in Tryton or correct the order.{self._why_not(party.code, party.gln)}",
             f"supplier.{fields[0]}" if fields else "supplier",
         )
 
@@ -175,7 +177,7 @@ class MasterData:
         raise Rejection(
             "TRYTON_ITEM_UNKNOWN",
             f"No product in Tryton has {' or '.join(said) or 'any identification, for the line gives none'}; create the "
-            "product in Tryton or correct the order.",
+            f"product in Tryton or correct the order.{self._why_not(line.item.buyer_code, line.item.gtin)}",
             f"lines[{index}].item" + (f".{keys[0][0]}" if keys else ""),
         )
 
@@ -184,10 +186,8 @@ class MasterData:
 
         :raises Rejection: when Tryton does not have it or the product is not counted in such units.
         """
-        own = self._settings.units.get(line.unit)
-        names = (own,) if own is not None else (*REC20.get(line.unit, ()), line.unit)
         field = f"lines[{index}].unit"
-        found = _first(self._units(), names) or _first(self._units(afresh=True), names)
+        found = self.unit_of(line.unit)
         if found is None:
             raise Rejection(
                 "TRYTON_UNIT_UNKNOWN",
@@ -201,6 +201,24 @@ class MasterData:
                 field,
             )
         return found
+
+    def unit_of(self, code: str) -> Unit | None:
+        """The unit of a Rec 20 code, or None when Tryton does not have it."""
+        own = self._settings.units.get(code)
+        names = (own,) if own is not None else (*REC20.get(code, ()), code)
+        return _first(self._units(), names) or _first(self._units(afresh=True), names)
+
+    def forget_what_failed(self) -> None:
+        """Begin anew: what could not be created before may be created now."""
+        self._not_created.clear()
+
+    def not_created(self, code: str, why: str) -> None:
+        """Remember why nothing was created under a code, for the order that is rejected then."""
+        self._not_created[code] = why
+
+    def _why_not(self, *codes: str | None) -> str:
+        why = next((self._not_created[code] for code in codes if code in self._not_created), None)
+        return f" It was to be created, and could not be: {why.rstrip('.')}." if why else ""
 
     def currency(self, code: str) -> int:
         """:raises Rejection: when Tryton does not have the currency."""
@@ -393,6 +411,13 @@ def _address_order(row: Row) -> tuple[bool, int, int]:
     """The address for invoices first, then Tryton's own order."""
     sequence = row["sequence"]
     return (not row.get("invoice"), sequence if sequence is not None else 1 << 30, row["id"])
+
+
+def exact_price(line: Line, digits: int) -> Decimal:
+    """The price of one in Tryton's decimals, rounded; 0 where the line has none."""
+    if line.price is None:
+        return Decimal(0)
+    return (line.price / (line.price_base_quantity or Decimal(1))).quantize(Decimal(1).scaleb(-digits))
 
 
 def exact(value: Decimal, digits: int) -> Decimal | None:

@@ -36,7 +36,8 @@ _LEASE = text(
         RETURNING o.id, o.fence, o.document_id, o.interchange_id, o.flow, o.target, o.idempotency_key, o.identity,
             o.attempts, o.unclear
     )
-    SELECT t.*, d.type, d.number, d.company, d.environment, d.canonical, d.content_hash
+    SELECT t.*, d.type, d.number, d.company, d.environment, d.agreement, d.canonical,
+        d.content_hash
     FROM taken AS t JOIN ledger.document AS d ON d.id = t.document_id ORDER BY t.id
     """  # noqa: S608 - a constant
 )
@@ -91,6 +92,7 @@ def lease(
             number=row.number,
             company=row.company,
             environment=Environment(row.environment),
+            agreement=row.agreement,
             canonical=bytes(row.canonical),
             content_hash=row.content_hash,
             attempts=row.attempts,

@@ -219,13 +219,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     company: str
     environment: Environment
+    agreement: str
     canonical: bytes
     content_hash: str
     attempts: int
     unclear: bool
 
-    def item(self) -> LoadItem:
-        """The work as the connector contract wants it."""
+    def item(self, creates: frozenset[str] = frozenset()) -> LoadItem:
+        """The work as the connector contract wants it; ``creates`` is what the agreement lets the target create."""
         return LoadItem(
             key=self.key,
             identity=self.identity,
@@ -235,6 +236,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             load=self.id,
             test=self.environment is Environment.TEST,
             content_hash=self.content_hash,
+            creates=creates,
         )
 
 

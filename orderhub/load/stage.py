@@ -114,7 +114,7 @@ def _send(
             sendable = _readable(ctx, flow, fresh, run, counts)
             if sendable:
                 with _typed(flow, part[0].target):
-                    outcomes = connector.load([work.item() for work in sendable])
+                    outcomes = connector.load([work.item(_creates(ctx, work)) for work in sendable])
                 _record(ctx, flow, sendable, outcomes, run, counts)
         except ConnectorError as error:
             # the contract: a connector raises only when nothing of the call had an effect
@@ -127,6 +127,17 @@ def _send(
             failures.append(error)
         else:
             in_a_row = 0
+
+
+def _creates(ctx: HubContext, work: Work) -> frozenset[str]:
+    """The master data that the agreement lets the target create; none while its file cannot be used."""
+    if not work.agreement:
+        return frozenset()
+    try:
+        return ctx.partners.get(work.agreement).creates
+    except ConfigError as error:
+        log.warning("nothing is created for document %d: %s", work.document_id, error)
+        return frozenset()
 
 
 def _parts(works: Sequence[Work]) -> list[list[Work]]:

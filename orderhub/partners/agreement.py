@@ -55,6 +55,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     documents: int = DEFAULT_MAX_DOCUMENTS
 
 
+#: Master data that a partner's orders may bring into the ERP.
+CREATABLE = ("supplier", "item")
+
 #: Technical answers by name; ``none`` says that this partner gets none, whatever a flow says.
 TECHNICAL_ANSWERS = ("contrl", "997", "999", "mdn", "none")
 #: What a technical answer speaks of, see docs/decisions/technical-answers.md.
@@ -84,7 +87,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     ``company`` is the company of the hub that the partner trades with; it is part of every document's identity.
     ``environment`` test marks everything as test, whatever an envelope says. ``on_failure``: whether a document that
     breaks a rule is kept back alone, or its whole interchange with it. ``severities`` overrides what a finding code
-    means for this partner (a partner known for wrong counts may be let through with a warning).
+    means for this partner (a partner known for wrong counts may be let through with a warning). ``creates``: master data
+    that the ERP may create from this partner's orders when it does not know them, instead of rejecting the order.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: Literal["quarantine", "interchange"] = "quarantine"
     severities: dict[str, Severity] = {}
     limits: Limits = Limits()
+    creates: frozenset[str] = frozenset()
     technical_answer: str | None = None
     business_answer: str | None = None
     answering: Answering = Answering()
@@ -146,6 +151,7 @@ def parse_agreement(path: Path) -> Agreement:
         on_failure="interchange" if on_failure == "interchange" else "quarantine",
         severities=_severities(top.section("severities")),
         limits=_limits(top.section("limits")),
+        creates=_creates(top),
         technical_answer=technical,
         business_answer=business,
         answering=answering,
@@ -192,6 +198,16 @@ def _defaults(section: Section | None) -> Defaults:
     if section is None:
         return Defaults()
     return Defaults(**given_from(section))
+
+
+def _creates(top: Section) -> frozenset[str]:
+    wanted = top.texts("creates")
+    for name in wanted:
+        if name not in CREATABLE:
+            top.fail(
+                "creates", f"{name!r} is nothing that can be created.", f"Write {' or '.join(CREATABLE)}."
+            )
+    return frozenset(wanted)
 
 
 def _severities(section: Section | None) -> dict[str, Severity]:

@@ -12,6 +12,7 @@ import pytest
 
 from orderhub.connector import Credentials, LoadItem
 from orderhub.documents import Party
+from orderhub.documents.order import LineItem
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.tryton.rpc import Session
 from orderhub.testing import (
@@ -78,3 +79,29 @@ class TestTryton(ConnectorContract):
     def unreachable(self) -> tuple[Settings, PortsForTests]:
         nowhere = Credentials(url="http://127.0.0.1:1/tryton", user="admin", secret="nothing")
         return {"connection": "erp"}, PortsForTests(credentials={"erp": nowhere})
+
+
+class TestTrytonCreating(TestTryton):
+    """The same with orders whose supplier and items are created on the way."""
+
+    @pytest.fixture
+    def items(self) -> list[LoadItem]:
+        start = f"CC{os.getpid()}x{next(_numbers)}"
+        orders = [sample_order(f"{start}-{number}", lines=1) for number in range(3)]
+        return [
+            msgspec.structs.replace(
+                load_item(
+                    msgspec.structs.replace(
+                        order,
+                        supplier=Party(code=f"V{start}", name="New"),
+                        lines=[
+                            msgspec.structs.replace(
+                                order.lines[0], item=LineItem(buyer_code=f"I{order.number}")
+                            )
+                        ],
+                    )
+                ),
+                creates=frozenset(("supplier", "item")),
+            )
+            for order in orders
+        ]
