@@ -17,6 +17,7 @@ from orderhub.ledger.records import Accepted, BatchDocument, ClaimedBatch, Suite
 from orderhub.ledger.states import Environment
 from orderhub.source import document_places
 from orderhub.stage import Flow, HubContext, ValidateResult
+from orderhub.validate.reference import reference
 from orderhub.validate.siblings import held, in_conflict, siblings
 from orderhub.validate.suite import CompiledSuite, Judgement, compiled_suite, suite_path
 
@@ -113,7 +114,9 @@ def _judge(
             ]
     if suite is not None and decoded:
         agreements = {row.id: row.agreement for row in claim.documents}
-        judgement = suite.judge(decoded)
+        # a batch is of one flow, and a flow trades for one company
+        compared = reference(ctx, claim.documents[0].company, (document for _, document in decoded))
+        judgement = suite.judge(decoded, compared)
         for number, found in judgement.findings.items():
             findings[number] = _as_agreed(ctx, agreements[number], found)
         return findings, judgement

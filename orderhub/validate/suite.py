@@ -25,8 +25,9 @@ from orderhub.documents.serialise import decimal_text
 from orderhub.errors import ConfigError
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger.validations import RuleCount
-from orderhub.validate.frames import LINE_COLUMNS, ORDER_COLUMNS, frames
+from orderhub.validate.frames import LINE_COLUMNS, NOTHING, ORDER_COLUMNS, frames
 from orderhub.validate.record_frames import RECORD_COLUMNS
+from orderhub.validate.reference import Reference
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _COLUMNS = {"orders": ORDER_COLUMNS, "lines": LINE_COLUMNS, **RECORD_COLUMNS}
@@ -158,13 +159,15 @@ class CompiledSuite:
                 batch = source.add_dataframe_asset(frame).add_batch_definition_whole_dataframe("all")
                 self._parts[frame] = (batch, suite)
 
-    def run(self, documents: Sequence[tuple[int, Document]]) -> dict[int, list[Finding]]:
+    def run(
+        self, documents: Sequence[tuple[int, Document]], reference: Reference = NOTHING
+    ) -> dict[int, list[Finding]]:
         """The findings of :meth:`judge` alone."""
-        return self.judge(documents).findings
+        return self.judge(documents, reference).findings
 
-    def judge(self, documents: Sequence[tuple[int, Document]]) -> Judgement:
+    def judge(self, documents: Sequence[tuple[int, Document]], reference: Reference = NOTHING) -> Judgement:
         """Run every rule over the documents (ledger id, document) at once."""
-        tables = frames(documents)
+        tables = frames(documents, reference)
         by_id = dict(documents)
         judgement = Judgement(findings={}, rules=[], results={})
         with _great_expectations():

@@ -7,11 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from hub_harness import PROJECT, hub
+from hub_harness import PROJECT, Hub, hub
 
+from orderhub.connector import LoadItem
+from orderhub.documents import Item, PurchaseOrder, canonical_bytes, from_canonical
 from orderhub.ledger import validations
 from orderhub.ledger.engine import transaction
+from orderhub.mapping.sessions import open_session
 from orderhub.validate.data_docs import PAGE, build
+from orderhub.warehouse.load import load_items
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +56,46 @@ def test_a_validation_is_counted_by_rule_and_shown_in_the_site(database: str, tm
 
         again = build(at.ctx.ledger, SUITES, site)
         assert f"validation_{row.id}.html" not in again, "a page is written once"
+
+
+def test_a_price_far_from_the_list_price_is_a_warning_and_holds_nothing_back(
+    database: str, tmp_path: Path
+) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        order = from_canonical("purchase_order", translated(SAMPLES / "01_good_single.edi", at))
+        assert isinstance(order, PurchaseOrder)
+        first = order.lines[0]
+        assert first.price is not None
+        item = Item(
+            number=first.item.buyer_code or "listed",
+            name="listed",
+            unit=first.unit,
+            gtin=first.item.gtin,
+            price=first.price * 2,
+            currency=order.currency,
+        )
+        with transaction(at.ctx.warehouse) as connection:
+            load_items(
+                connection,
+                [LoadItem(key="k", identity="i", document=item, company="default", source=1, load=1)],
+            )
+        at.run()
+        [document] = at.documents()
+        assert document["state"] == "loaded"
+        assert [f["code"] for f in document["findings"]] == ["PO_LINE_PRICE_TOLERANCE"]
+        [finding] = document["findings"]
+        assert finding["severity"] == "warning"
+        assert finding["place"]["segment"] == "PRI"
+
+
+def translated(file: Path, at: Hub) -> bytes:
+    """The canonical order of a file that is now in the flow's folder."""
+    at.drop(file)
+    mapping = at.ctx.mappings.get(at.flow.translate.mapping or "")
+    [tree] = open_session(at.ctx.mappings, file, name=file.name, mapping=mapping)
+    document = mapping.run(tree).document
+    assert document is not None
+    return canonical_bytes(document)
 
 
 def test_a_partners_text_stays_text(database: str, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from orderhub.documents import Line, Party, PurchaseOrder
 from orderhub.documents.order import LineItem
 from orderhub.errors import ConfigError
+from orderhub.findings import Severity
+from orderhub.validate.reference import Reference
 from orderhub.validate.suite import (
     CompiledSuite,
     ExpectationSuiteFile,
@@ -18,6 +20,7 @@ from orderhub.validate.suite import (
     suite_path,
     value_text,
 )
+from orderhub.warehouse.prices import ListPrice
 
 FOLDER = Path(__file__).parents[3] / "schemas" / "expectations"
 
@@ -50,8 +53,13 @@ def suite() -> CompiledSuite:
     return compiled_suite(suite_path(FOLDER, "purchase_order_core"))
 
 
+REFERENCE = Reference(
+    today=dt.date(2026, 11, 23),
+    prices={"A-1": ListPrice(D("0.10"), "C62", "EUR"), "4019999011016": ListPrice(D("0.12"), "C62", None)},
+)
+
 CASES: list[tuple[PurchaseOrder, str, str, str | None]] = [
-    (order(number="x" * 65), "PO_NUMBER_LENGTH", "number", "x" * 65),
+    (order(number="x" * 65, lines=[line(quantity=D(4))]), "PO_NUMBER_LENGTH", "number", "x" * 65),
     (order(currency="XXX"), "PO_CURRENCY", "currency", "XXX"),
     (order(supplier=Party()), "PO_SUPPLIER", "supplier", None),
     (order(buyer=Party()), "PO_BUYER", "buyer", None),
@@ -64,7 +72,7 @@ CASES: list[tuple[PurchaseOrder, str, str, str | None]] = [
     (order(lines=[line()], total_amount=D("1.30")), "PO_TOTAL", "total_amount", "1.3"),
     (order(lines=[line(quantity=D(0))]), "PO_LINE_QUANTITY", "lines[0].quantity", "0"),
     (order(lines=[line(), line(number=2, quantity=D(-3))]), "PO_LINE_QUANTITY", "lines[1].quantity", "-3"),
-    (order(lines=[line(price=D("-0.01"))]), "PO_LINE_PRICE", "lines[0].price", "-0.01"),
+    (order(lines=[line(price=D("-0.01"), unit="PR")]), "PO_LINE_PRICE", "lines[0].price", "-0.01"),
     (
         order(lines=[line(price_base_quantity=D(0))]),
         "PO_LINE_PRICE_BASE",
@@ -80,6 +88,19 @@ CASES: list[tuple[PurchaseOrder, str, str, str | None]] = [
         "lines[0].requested_delivery_on",
         "2026-01-01",
     ),
+    (order(number="PO-8", issued_on=dt.date(2026, 12, 1)), "PO_ISSUED_AHEAD", "issued_on", "2026-12-01"),
+    (
+        order(requested_delivery_on=dt.date(2028, 11, 20)),
+        "PO_DELIVERY_FAR",
+        "requested_delivery_on",
+        "2028-11-20",
+    ),
+    (
+        order(lines=[line(item=LineItem(buyer_code="A-1"), price=D("12.6"), price_base_quantity=D(100))]),
+        "PO_LINE_PRICE_TOLERANCE",
+        "lines[0].price",
+        "12.6",
+    ),
 ]
 
 
@@ -88,7 +109,9 @@ def test_each_rule_catches_its_order_and_leaves_the_others(
     suite: CompiledSuite, case: tuple[PurchaseOrder, str, str, str | None]
 ) -> None:
     bad, rule, field, value = case
-    found = suite.run([(7, order()), (8, bad), (9, order(number="PO-2"))])
+    found = suite.run(
+        [(7, order()), (8, bad), (9, order(number="PO-2", note="x", lines=[line(quantity=D(3))]))], REFERENCE
+    )
     assert list(found) == [8]
     assert [(finding.code, finding.field, finding.value) for finding in found[8]] == [(rule, field, value)]
     assert found[8][0].rule == f"purchase_order_core/{rule}"
@@ -100,6 +123,32 @@ def test_a_line_number_that_repeats_within_an_order_is_found_but_not_across_orde
     found = suite.run([(1, order(lines=[line(), line()])), (2, order()), (3, order())])
     assert list(found) == [1]
     assert {finding.field for finding in found[1]} == {"lines[0].number", "lines[1].number"}
+
+
+def test_the_same_order_under_two_numbers_is_found_and_a_duplicate_is_not(suite: CompiledSuite) -> None:
+    twice = [
+        (1, order()),
+        (2, order()),
+        (3, order(number="PO-3")),
+        (4, order(number="PO-4", buyer=Party(code="B"))),
+    ]
+    found = suite.run(twice)
+    assert {number: [f.code for f in findings] for number, findings in found.items()} == {
+        1: ["PO_SAME_CONTENT"],
+        3: ["PO_SAME_CONTENT"],
+    }
+    assert {f.severity for findings in found.values() for f in findings} == {Severity.WARNING}
+
+
+def test_a_price_is_compared_only_with_one_of_its_unit_and_currency(suite: CompiledSuite) -> None:
+    dear = D("9.99")
+    other_unit = order(number="1", lines=[line(price=dear, unit="PR")])
+    other_currency = order(
+        number="2", currency="USD", lines=[line(price=dear, item=LineItem(buyer_code="A-1"))]
+    )
+    unknown = order(number="3", lines=[line(price=dear, item=LineItem(buyer_code="B-9"))])
+    within = order(number="4", lines=[line(price=D("0.15"))])
+    assert suite.run([(1, other_unit), (2, other_currency), (3, unknown), (4, within)], REFERENCE) == {}
 
 
 def test_good_orders_pass_at_the_edges(suite: CompiledSuite) -> None:
@@ -116,7 +165,7 @@ def test_good_orders_pass_at_the_edges(suite: CompiledSuite) -> None:
 
 def test_every_rule_of_the_suite_has_a_case() -> None:
     definition = ExpectationSuiteFile(suite_path(FOLDER, "purchase_order_core"))
-    covered = {case[1] for case in CASES} | {"PO_LINE_NUMBER_REPEATED", "PO_NUMBER"}
+    covered = {case[1] for case in CASES} | {"PO_LINE_NUMBER_REPEATED", "PO_NUMBER", "PO_SAME_CONTENT"}
     # an order without a number cannot be made: the mapping refuses it; the rule guards what comes another way
     assert set(definition.rules) == covered
 
