@@ -23,6 +23,7 @@ HEAVY = (
     "cryptography.fernet",
     "orderhub.formats.edifact.dialect",
     "orderhub.formats.csv.dialect",
+    "orderhub.formats.json.dialect",
     "orderhub.pull.stage",
     "orderhub.translate.stage",
     "orderhub.validate.stage",

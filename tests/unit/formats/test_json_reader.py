@@ -207,7 +207,7 @@ def test_what_stands_beside_the_records_must_be_json() -> None:
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("dress", ["array", "object", "lines"])
 def test_a_large_file_is_read_in_pieces(dress: str, indent: int | None) -> None:
-    orders = [{"no": str(n), "text": 'ä"},{"no": \\' * 5, "lines": [{"no": n}] * 9} for n in range(1_500)]
+    orders = [{"no": str(n), "text": 'ä"},{"no": \\' * 5, "lines": [{"no": n}] * 30} for n in range(1_500)]
     if dress == "lines":
         data = "".join(json.dumps(order, ensure_ascii=False) + "\n" for order in orders)
     else:
