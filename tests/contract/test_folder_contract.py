@@ -108,3 +108,42 @@ class TestFolderByStillness(TestFolder):
     @pytest.fixture
     def arrive(self, tmp_path: Path) -> Arrive:
         return lambda name, data: (tmp_path / name).write_bytes(data)
+
+
+class TestFolderBundles(TestFolder):
+    """Two files make one interchange; what packs them comes through a port."""
+
+    @pytest.fixture
+    def ports(self) -> PortsForTests:
+        def first_of(members: list[tuple[str, bytes]]) -> bytes:
+            assert [name.rpartition(".")[2] for name, _ in members] == ["a", "b"]
+            return members[0][1]
+
+        return PortsForTests(resources={"bundle": first_of})
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        return {"path": str(tmp_path), "complete_when": "renamed", "bundle": ["*.a", "*.b"]}
+
+    @pytest.fixture
+    def arrive(self, tmp_path: Path) -> Arrive:
+        def rename_in(name: str, data: bytes) -> None:
+            for member, content in ((f"{name}.b", b"the other half"), (f"{name}.a", data)):
+                (tmp_path / f".{member}").write_bytes(content)
+                (tmp_path / f".{member}").rename(tmp_path / member)
+
+        return rename_in
+
+
+class TestFolderBundlesLeft(TestFolderBundles):
+    test_settled_is_not_pulled_again_and_the_rest_is = None
+    test_settle_is_repeatable_also_by_another_process = None
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        return {
+            "path": str(tmp_path),
+            "complete_when": "renamed",
+            "after": "leave",
+            "bundle": ["*.a", "*.b"],
+        }
