@@ -47,9 +47,9 @@ def render(
     """
     lines: list[FieldLine] = []
     _walk(document, "", None, 0, "", lines)
-    for line in lines:
-        if line.kind in ("string", "number", "word"):
-            line.trace = traces.get(line.path, 0)
+    for valued in lines:
+        if valued.kind in ("string", "number", "word"):
+            valued.trace = traces.get(valued.path, 0)
     by_path = {line.path: line for line in reversed(lines) if line.kind != "close"}
     placed: set[int] = set()
     for number, severity, path in findings:

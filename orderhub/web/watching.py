@@ -33,8 +33,9 @@ T = TypeVar("T")
 #: Documents that the page of a run lists; the list of documents has them all.
 RUN_DOCUMENTS = 50
 
-#: How long figures are kept (seconds).
+#: How long figures are kept at least (seconds); figures that took long are kept ten times as long as that.
 KEPT = 1.5
+DEAR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,10 @@ class _Moment:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             kept = self._kept.get(key)
-            if kept is not None and time.monotonic() - kept[0] < self._seconds:
+            began = time.monotonic()
+            if kept is not None and began < kept[0]:
                 return cast(T, kept[1])
             found = look()
-            self._kept[key] = (time.monotonic(), found)
+            now = time.monotonic()
+            self._kept[key] = (now + max(self._seconds, DEAR * (now - began)), found)
             return found
