@@ -27,8 +27,8 @@ class Bytes(Protocol):
         """The bytes once more, from the start, without what was passed over there."""
 
     @property
-    def passed_over(self) -> tuple[int, int]:
-        """How many bytes and line ends were passed over at the start."""
+    def passed_over(self) -> tuple[int, int, int]:
+        """What was passed over at the start: how many bytes, line ends, and bytes behind the last line end."""
 
 
 class Positions:
@@ -54,8 +54,8 @@ class Positions:
         if ordinal >= len(found):
             return None
         line, column, offset = found[ordinal]
-        skipped, lines = self.source.passed_over
-        return line + lines, column + 1, offset + skipped
+        skipped, lines, indent = self.source.passed_over
+        return line + lines, column + 1 + (indent if line == 1 else 0), offset + skipped
 
 
 class _Scan:

@@ -27,10 +27,15 @@ _TRUNCATED = frozenset({_TYPES.ERR_TAG_NOT_FINISHED, _TYPES.ERR_GT_REQUIRED, _TY
 
 
 def syntax_finding(
-    error: etree.XMLSyntaxError, parser: etree._FeedParser, file: str, lines: int, *, at_end: bool
+    error: etree.XMLSyntaxError,
+    parser: etree._FeedParser,
+    file: str,
+    passed_over: tuple[int, int, int],
+    *,
+    at_end: bool,
 ) -> Finding:
-    """What the parser stopped at: the first thing in its log. ``lines``: line ends that were passed over before the parser
-    began; ``at_end``: it stopped because the bytes ended."""
+    """What the parser stopped at: the first thing in its log. ``passed_over``: bytes, line ends and bytes behind the
+    last of them that the parser was not given; ``at_end``: it stopped because the bytes ended."""
     number: int = getattr(error, "code", 0) or 0  # the stubs lack it
     text, line, column = error.msg or "no XML", error.lineno or 0, error.offset or 0
     for entry in parser.feed_error_log.filter_from_errors():
@@ -55,6 +60,9 @@ def syntax_finding(
         code, todo = "XML_TRUNCATED", "Something is cut off: ask the sender for the whole file."
     elif number == _TYPES.ERR_DOCUMENT_EMPTY or text == "no element found":
         code = "XML_EMPTY"
+    _, lines, indent = passed_over
+    if column and line == 1:
+        column += indent
     return Finding(
         code=code,
         severity=Severity.ERROR,

@@ -95,7 +95,7 @@ class _Bytes:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.start = source.tell() if not isinstance(source, (Path, bytes)) else 0
-        self.passed_over = (0, 0)
+        self.passed_over = (0, 0, 0)
 
     def again(self) -> Iterator[bytes]:
         if isinstance(self.source, Path):
@@ -126,7 +126,8 @@ class _Bytes:
                 blanks = chunk[len(mark) : len(chunk) - len(kept)]
                 if blanks:
                     chunk = mark + kept
-                self.passed_over = (len(blanks), blanks.count(b"\n"))
+                indent = len(blanks) - (blanks.rfind(b"\n") + 1)
+                self.passed_over = (len(blanks), blanks.count(b"\n"), indent)
                 first = False
             if chunk:
                 yield chunk
@@ -179,8 +180,7 @@ class XmlSession:
         return _Stop()
 
     def _syntax(self, error: etree.XMLSyntaxError, parser: etree._FeedParser, *, at_end: bool) -> _Stop:
-        lines = self.bytes.passed_over[1]
-        return self._refuse(syntax_finding(error, parser, self.name, lines, at_end=at_end))
+        return self._refuse(syntax_finding(error, parser, self.name, self.bytes.passed_over, at_end=at_end))
 
     # --- reading
 
@@ -245,12 +245,12 @@ class XmlSession:
     def _byte_place(self, head: bytes, at: int) -> Place:
         if at < 0:
             return Place(file=self.name)
-        skipped, lines = self.bytes.passed_over
+        skipped, lines, indent = self.bytes.passed_over
         before = head[:at]
         return Place(
             file=self.name,
             line=before.count(b"\n") + 1 + lines,
-            column=at - (before.rfind(b"\n") + 1) + 1,
+            column=at - (before.rfind(b"\n") + 1) + 1 + (0 if b"\n" in before else indent),
             offset=at + skipped,
         )
 
