@@ -9,6 +9,7 @@ import typer
 from orderhub import __version__
 from orderhub.cli import (
     airflow,
+    answer,
     connector,
     document,
     flow,
@@ -36,6 +37,7 @@ app.add_typer(document.app, name="document")
 app.add_typer(interchange.app, name="interchange")
 app.add_typer(inbox_acting.app, name="inbox")
 app.add_typer(quality.app, name="quality")
+app.add_typer(answer.app, name="answer")
 app.add_typer(connector.app, name="connector")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)

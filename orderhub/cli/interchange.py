@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from orderhub.cli import hub
-from orderhub.cli.output import Json, console, print_json, print_table
+from orderhub.cli.output import Json, console, print_findings, print_json, print_table
+from orderhub.errors import LedgerError
 
 app = typer.Typer(help="Interchanges: the files and messages that arrived.", no_args_is_help=True)
 
@@ -43,6 +44,44 @@ def find(
     ]
     columns = ("id", "file", "flow", "partner", "state", "documents", "error")
     print_table("Interchanges", columns, table, empty="Nothing fits.")
+
+
+@app.command("show")
+def show(
+    interchange: Annotated[int, typer.Argument(help="The interchange's ledger id.")],
+    json_output: Json = False,
+) -> None:
+    """One interchange: what arrived, what was found in it, what its sender was answered."""
+    from orderhub.cli import answer
+    from orderhub.ledger import acknowledgements, queries, replies
+
+    with hub.ledger() as engine, engine.connect() as connection:
+        row = queries.interchange(connection, interchange)
+        recorded = acknowledgements.recorded(connection, interchange)
+        answers = replies.of_interchange(connection, interchange)
+    if row is None:
+        raise LedgerError(
+            f"There is no interchange {interchange}.", todo="`orderhub interchange find` lists them."
+        )
+    if json_output:
+        print_json({"interchange": row, "acknowledgements": recorded, "answers": answers})
+        return
+    out = console()
+    out.print(f"{row.name}  interchange {row.id}, {row.state.value}", markup=False, style="bold")
+    kind = " ".join(part for part in (row.format, row.message, row.release) if part) or "unknown format"
+    out.print(f"{kind}, {row.messages} messages, {row.documents} documents, flow {row.flow}", markup=False)
+    out.print(
+        f"from {row.sender or '–'} to {row.receiver or '–'}, control reference {row.control_reference or '–'}",
+        markup=False,
+    )
+    for one in recorded:
+        out.print(f"outcome: {one.outcome.value}, recorded {one.recorded_at.isoformat(timespec='seconds')}")
+    if row.findings:
+        out.print()
+        print_findings(row.findings)
+    out.print()
+    rows = [answer.answer_row(one) for one in answers]
+    print_table("Answers", answer.COLUMNS, rows, empty="Its sender got no answer.")
 
 
 @app.command("retry")

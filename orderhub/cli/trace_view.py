@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orderhub.cli.output import console
+from orderhub.formats.bundle import is_bundle
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -81,7 +82,7 @@ def _source(source: SourceValue, data: bytes) -> None:
     role = {"argument": "  (argument)", "condition": "  (decides)"}.get(source.role, "")
     place = source.place
     out.print(Text(f"  {source.path}{role}", style="cyan").append(f"  {_where(place)}", style="dim"))
-    if place.offset is not None and place.length is not None:
+    if place.offset is not None and place.length is not None and not is_bundle(data[:8]):
         out.print(Text("    ").append_text(_in_line(data, place.offset, place.length)), soft_wrap=True)
     elif place.excerpt:
         out.print(Text(f"    {_visible(place.excerpt)}"), soft_wrap=True)

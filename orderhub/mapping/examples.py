@@ -41,10 +41,11 @@ class ExampleResult(msgspec.Struct, frozen=True):
 
 def run_examples(mapping: CompiledMapping, registry: MappingRegistry, folder: Path) -> list[ExampleResult]:
     """All cases in a folder, in the order of their names."""
-    return [_run(mapping, registry, folder, source) for source in _inputs(folder)]
+    return [_run(mapping, registry, folder, source) for source in inputs(folder)]
 
 
-def _inputs(folder: Path) -> Iterator[Path]:
+def inputs(folder: Path) -> Iterator[Path]:
+    """The inputs of all cases in a folder, in the order of their names."""
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
             expected = path.suffix == ".json" and not path.name.endswith(_SOURCE)
@@ -53,7 +54,8 @@ def _inputs(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _given(folder: Path, case: str) -> Given:
+def given_of(folder: Path, case: str) -> Given:
+    """What the agreement gives in this case; :class:`ConfigError` when its file is wrong."""
     for name in (f"{case}.{_AGREEMENT}", _AGREEMENT):
         if (folder / name).is_file():
             return read_given(folder / name)
@@ -72,7 +74,7 @@ def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, sour
     except ValueError as error:
         return ExampleResult(case, False, f"The expectation is no JSON: {error}")
     try:
-        given = _given(folder, case)
+        given = given_of(folder, case)
     except ConfigError as error:
         return ExampleResult(case, False, str(error))
     documents, findings = translate_example(mapping, registry, source, given)

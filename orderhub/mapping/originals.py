@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import msgspec
 
 from orderhub.errors import MappingError
 from orderhub.findings import Place
 from orderhub.formats.base import MessageTree
+from orderhub.formats.bundle import BundleProblem, is_bundle, open_bundle
+from orderhub.formats.csv.join_layout import JoinLayout
+from orderhub.formats.csv.layout import CsvLayout, FileLayout
 from orderhub.formats.spans import sharpener
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
 from orderhub.mapping.sessions import fitting_mapping, open_session
 from orderhub.mapping.trace import Sharpen
+
+#: A member of a bundle that is larger is not unpacked for the sake of a place (bytes).
+MAX_MEMBER = 64 * 1024 * 1024
 
 
 class MessageUnknown(MappingError):
@@ -67,11 +75,48 @@ def open_message(
 
 
 def _sharpener(data: bytes, mapping: CompiledMapping, tree: MessageTree) -> Sharpen:
-    options = mapping.source.options
-    delimiter, quote = options.get("delimiter"), options.get("quote")
+    if tree.interchange.format != "csv":
+        return sharpener(data)
+    if is_bundle(data[:8]):
+        return _in_members(data, mapping)
+    layout = CsvLayout.from_declaration(mapping.source)
+    return _of_file(data, layout, tree.interchange.encoding)
+
+
+def _of_file(data: bytes, layout: FileLayout, encoding: str | None) -> Sharpen:
     return sharpener(
         data,
-        delimiter={"tab": "\t"}.get(delimiter, delimiter) if isinstance(delimiter, str) else None,
-        quote=quote if isinstance(quote, str) else '"',
-        encoding=tree.interchange.encoding if tree.interchange.format == "csv" else None,
+        delimiter=layout.delimiter,
+        quote=layout.quote,
+        encoding=layout.encoding or encoding,
+        line_end=layout.line_end,
     )
+
+
+def _in_members(data: bytes, mapping: CompiledMapping) -> Sharpen:
+    """Places in a bundle are those of its members; a member is unpacked when one of its values is asked for."""
+    layout = JoinLayout.from_declaration(mapping.source)
+    made: dict[str, Sharpen | None] = {}
+
+    def of(name: str) -> Sharpen | None:
+        table = next((table for table in layout.tables if fnmatch.fnmatchcase(name, table.file)), None)
+        if table is None:
+            return None
+        try:
+            with open_bundle(data) as bundle:
+                member = next((one for one in bundle.members if one.name == name), None)
+                if member is None or member.size > MAX_MEMBER:
+                    return None
+                with bundle.open(member) as stream:
+                    return _of_file(stream.read(), table, None)
+        except BundleProblem:
+            return None  # the reader has said it; the place stays as it is
+
+    def sharpen(place: Place, text: str) -> Place:
+        name = (place.file or "").rpartition("/")[2]
+        if name not in made:
+            made[name] = of(name)
+        inner = made[name]
+        return place if inner is None else inner(place, text)
+
+    return sharpen

@@ -13,20 +13,20 @@ import pytest
 from mapping_samples import CSV_FIELDS, CSV_HEAD, EDIFACT_FIELDS, EDIFACT_HEAD, csv_trees, edifact_file, good
 
 from orderhub.documents import canonical_bytes
+from orderhub.errors import SourceError
+from orderhub.findings import Place
+from orderhub.formats.bundle import is_bundle
 from orderhub.formats.edifact.reader import EdifactReader
 from orderhub.formats.spans import sharpener
 from orderhub.mapping import MappingRegistry
+from orderhub.mapping.examples import given_of, inputs
 from orderhub.mapping.originals import MessageUnknown, open_message
 from orderhub.mapping.trace import Trace, TraceError, field_value, trace_all, trace_field
 from orderhub.mapping.tracing import as_text
+from orderhub.mapping.translation import open_source
 
 MAPPINGS = Path(__file__).resolve().parents[3] / "mappings"
-EXAMPLES = [
-    path
-    for folder in sorted((MAPPINGS / "examples").iterdir())
-    for path in sorted(folder.iterdir())
-    if path.suffix in (".edi", ".csv") and (MAPPINGS / f"{folder.name}.yaml").is_file()
-]
+NAMES = sorted(path.name for path in (MAPPINGS / "examples").iterdir())
 BODY = (
     "BGM+220+PO7+9",
     "DTM+137:20260130:102",
@@ -194,37 +194,50 @@ def test_a_field_that_is_not_there_is_told(field: str, says: str) -> None:
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name[:12]}-{path.stem}")
-def test_every_value_of_the_examples_is_traced_as_it_was_made(path: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_of_the_examples_is_traced_as_it_was_made(name: str) -> None:
     """The trace tells the story of the run: the same fields, the same values; and its bytes are the source's."""
     registry = MappingRegistry(MAPPINGS)
-    mapping = registry.get(path.parent.name)
-    data = path.read_bytes()
-    for number in (1, 2):
-        try:
-            opened = open_message(registry, data, name=path.name, number=number, mapping=mapping)
-        except MessageUnknown:
-            break
-        made = mapping.run(opened.tree).document
-        if made is None:
-            continue
-        expected = dict(leaves(json.loads(canonical_bytes(made))))
-        traced = {one.field: one for one in trace_all(mapping, opened.tree, sharpen=opened.sharpen)}
-        assert set(expected) <= set(traced)
-        for field, one in traced.items():
-            assert one.value == as_text(field_value(made, field)), field
-            for source in one.sources:
-                place = source.place
-                assert place.offset is not None and place.length is not None, (field, place)
-                raw = data[place.offset : place.offset + place.length]
-                try:
-                    text = raw.decode()
-                except UnicodeDecodeError:
-                    text = raw.decode("cp1252")
-                if path.suffix == ".csv":
-                    assert text.strip('"').replace('""', '"') == source.text
-                else:
-                    assert as_read(text) == as_read(source.text)
+    mapping = registry.get(name)
+    traced_at_all = 0
+    for path in inputs(MAPPINGS / "examples" / name):
+        with open_source(path) as stream:
+            data = stream.read()
+        given = given_of(path.parent, path.name.removesuffix(".source.json").removesuffix(path.suffix))
+        for number in (1, 2):
+            try:
+                opened = open_message(registry, data, name=path.name, number=number, mapping=mapping)
+            except (MessageUnknown, SourceError):
+                break
+            made = mapping.run(opened.tree, given).document
+            if made is None:
+                continue
+            expected = dict(leaves(json.loads(canonical_bytes(made))))
+            traced = {one.field: one for one in trace_all(mapping, opened.tree, given, opened.sharpen)}
+            assert set(expected) <= set(traced), path
+            for field, one in traced.items():
+                assert one.value == as_text(field_value(made, field)), (path, field)
+                for source in one.sources:
+                    traced_at_all += 1
+                    same_bytes(data, source.place, source.text)
+    assert traced_at_all > 20
+
+
+def same_bytes(data: bytes, place: Place, text: str) -> None:
+    assert place.offset is not None and place.length is not None, place
+    assert place.line is not None
+    if is_bundle(data[:8]) or data.lstrip(b"\xef\xbb\xbf \r\n").startswith(
+        (b"\xff\xfe", b"\xfe\xff", b"<", b"{", b"[")
+    ):
+        return  # compared by the second look, or written otherwise than read (1.20E+3)
+    raw = data[place.offset : place.offset + place.length]
+    try:
+        found = raw.decode()
+    except UnicodeDecodeError:
+        found = raw.decode("cp1252")
+    if found[:1] == '"':
+        found = found[1:-1].replace('""', '"')
+    assert as_read(found) == as_read(text), place
 
 
 def test_a_trace_is_json() -> None:
