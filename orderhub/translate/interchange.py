@@ -167,9 +167,7 @@ class _Translation:
                 Finding(
                     code="UNKNOWN_SENDER",
                     severity=Severity.ERROR,
-                    message=f"No agreement has the sender {info.sender} (qualifier {info.sender_qualifier or 'none'}). "
-                    "Add the identifier to the partner's agreement and translate again.",
-                    rule=f"identifiers/{info.format}/{info.sender_qualifier or ''}",
+                    message=_unknown(info),
                     value=info.sender,
                     place=Place(
                         file=self.claim.name,
@@ -354,6 +352,18 @@ class _Translation:
         if self.discarded and not (self.bad or self.refused_envelopes) and not read.refused:
             return InterchangeState.TRANSLATED  # nothing is left of it that anybody wants
         return InterchangeState.REFUSED
+
+
+def _unknown(info: EnvelopeInfo) -> str:
+    if info.sender is None:
+        return (
+            f"{info.format.upper()} does not say who sent it, and the flow names no partner. "
+            "Name the partner in the flow, or drop the file where its partner's flow watches."
+        )
+    return (
+        f"No agreement has the sender {info.sender} (qualifier {info.sender_qualifier or 'none'}). "
+        "Add the identifier to the partner's agreement and translate again."
+    )
 
 
 def _number(mapping: CompiledMapping, tree: MessageTree) -> str:
