@@ -21,6 +21,7 @@ defaults: {currency: EUR, supplier_code: S1001}
 on_failure: interchange
 severities: {EDIFACT_UNZ_COUNT: warning}
 limits: {bytes: 1000, documents: 5}
+creates: [item]
 answers: {technical: contrl}
 """
 
@@ -47,6 +48,7 @@ def test_an_agreement_is_read_whole(tmp_path: Path) -> None:
     assert agreement.severities == {"EDIFACT_UNZ_COUNT": Severity.WARNING}
     assert (agreement.limits.bytes, agreement.limits.documents) == (1000, 5)
     assert agreement.defaults.currency == "EUR"
+    assert agreement.creates == {"item"}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_an_agreement_is_read_whole(tmp_path: Path) -> None:
         ("on_failure: interchange", "on_failure: maybe", 10, "quarantine"),
         ("EDIFACT_UNZ_COUNT: warning", "EDIFACT_UNZ_COUNT: mild", 11, "warning"),
         ("bytes: 1000", "bytes: 0", 12, "at least 1"),
+        ("creates: [item]", "creates: [order]", 13, "supplier or item"),
         ("company: south", "compani: south", 3, "company"),
         ('glns: ["4299999001006"]', 'glns: ["42"]', 8, "13 digits"),
     ],
