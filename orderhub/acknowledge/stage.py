@@ -11,9 +11,9 @@ from orderhub.acknowledge.answer import Answer, answers_to, store
 from orderhub.acknowledge.asked import anybody_asks
 from orderhub.acknowledge.send import send
 from orderhub.agreed import ANSWER_MESSAGES
-from orderhub.errors import ArchiveError, HubError, LedgerUnavailable
+from orderhub.errors import ArchiveError, HubError, LedgerError, LedgerUnavailable
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import acknowledgements, replies, sendings
+from orderhub.ledger import acknowledgements, audit, replies, sendings
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import AcknowledgementOutcome, DueAcknowledgement
 from orderhub.ledger.states import InterchangeState
@@ -214,6 +214,48 @@ class _Stage:
 
     def _extra(self, due: DueAcknowledgement) -> dict[str, object]:
         return {"flow": self.flow.name, "run": self.run_id, "interchange": due.interchange_id}
+
+
+def make_answer(ctx: HubContext, flow: Flow, interchange_id: int, *, actor: str, reason: str) -> list[int]:
+    """Make the answer to one interchange that has none, because a person wants it: it could not be made when its outcome
+    was recorded, or nobody had asked for it then (a sender that was unknown). It says what is the case now and goes out
+    at the flow's next run. Ids of the answers.
+
+    :raises LedgerError: there is no such interchange on the flow, it has an answer already, or no verdict yet.
+    :raises HubError: why it cannot be made now either.
+    """
+    subject = f"interchange {interchange_id}"
+    with transaction(ctx.ledger) as connection:
+        due = acknowledgements.verdict_of(connection, interchange_id)
+    if due is None:
+        raise LedgerError(
+            f"There is no {subject} with a verdict.", todo="Wait for the flow's run, or look the number up."
+        )
+    answers = answers_to(ctx, flow, due) if _answerable(due) else []
+    if not answers:
+        raise LedgerError(
+            f"Nobody is to be answered for {subject}: no agreement with its sender asks for it, or it says not who sent it.",
+            todo="Add `answers` to the partner's agreement, or `acknowledge` to the flow.",
+        )
+
+    def make(connection: Connection) -> list[int]:
+        acknowledgements.record(connection, due.interchange_id, due.outcome, findings=due.findings)
+        acknowledgements.hold(connection, due.interchange_id)
+        if replies.made_for(connection, due.interchange_id):
+            raise LedgerError(
+                f"There is an answer to {subject} already, and it is never rewritten.",
+                todo="Send it again: `orderhub answer resend`.",
+            )
+        audit.append(
+            connection,
+            actor=actor,
+            action="answer.make",
+            subject=f"interchange:{interchange_id}",
+            detail={"reason": reason},
+        )
+        return store(connection, flow, due, answers, ctx.clock(), None)
+
+    return retrying(ctx.ledger, make)
 
 
 def _answerable(due: DueAcknowledgement) -> bool:

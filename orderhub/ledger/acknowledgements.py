@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from orderhub.findings import Finding
 from orderhub.ledger.codec import findings_from, findings_to_json
@@ -15,8 +16,7 @@ from orderhub.ledger.states import DocumentState, InterchangeState
 TECHNICAL = "technical"
 BUSINESS = "business"
 
-_DUE = text(
-    """
+_VERDICT = """
     SELECT i.id, i.name, i.state, i.sender, i.receiver, i.control_reference, i.findings, i.duplicate_of, i.archive_key,
         coalesce(i.format, o.format) AS format, coalesce(i.message, o.message) AS message,
         i.company, coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected,
@@ -31,11 +31,16 @@ _DUE = text(
         FROM (SELECT DISTINCT ON (d.ordinal) d.state FROM ledger.document AS d WHERE d.interchange_id = i.id
               ORDER BY d.ordinal, d.generation DESC) AS latest
     ) AS c ON true
+"""
+_DUE = text(
+    _VERDICT
+    + """
     WHERE i.flow = :flow AND i.answered_at IS NULL AND i.state <> 'received' AND c.open = 0
       AND NOT i.id = ANY(CAST(:exclude AS bigint[]))
     ORDER BY i.id LIMIT :limit
     """
 )
+_OF_ONE = text(_VERDICT + " WHERE i.id = :id AND i.state <> 'received' AND c.open = 0")
 
 
 def due(
@@ -45,31 +50,35 @@ def due(
     answer that follows: accepted when every document went on (a duplicate of an accepted one too), rejected when none
     did, else partially accepted. A duplicate interchange gets the answer that its original got. ``exclude``: ids to pass
     over."""
-    found = []
-    for row in connection.execute(
-        _DUE, {"flow": flow, "kind": TECHNICAL, "limit": limit, "exclude": list(exclude)}
-    ):
-        state = InterchangeState(row.state)
-        found.append(
-            DueAcknowledgement(
-                interchange_id=row.id,
-                name=row.name,
-                state=state,
-                sender=row.sender,
-                receiver=row.receiver,
-                control_reference=row.control_reference,
-                outcome=_outcome(state, row.accepted, row.rejected, row.stored),
-                accepted=row.accepted,
-                rejected=row.rejected,
-                findings=findings_from(row.findings),
-                duplicate_of=row.duplicate_of,
-                archive_key=row.archive_key,
-                format=row.format,
-                message=row.message,
-                company=row.company,
-            )
-        )
-    return found
+    values = {"flow": flow, "kind": TECHNICAL, "limit": limit, "exclude": list(exclude)}
+    return [_due(row) for row in connection.execute(_DUE, values)]
+
+
+def verdict_of(connection: Connection, interchange_id: int) -> DueAcknowledgement | None:
+    """What follows for one interchange as it is now, recorded or not; None while its documents have no verdict."""
+    row = connection.execute(_OF_ONE, {"id": interchange_id, "kind": TECHNICAL}).one_or_none()
+    return None if row is None else _due(row)
+
+
+def _due(row: Row[Any]) -> DueAcknowledgement:
+    state = InterchangeState(row.state)
+    return DueAcknowledgement(
+        interchange_id=row.id,
+        name=row.name,
+        state=state,
+        sender=row.sender,
+        receiver=row.receiver,
+        control_reference=row.control_reference,
+        outcome=_outcome(state, row.accepted, row.rejected, row.stored),
+        accepted=row.accepted,
+        rejected=row.rejected,
+        findings=findings_from(row.findings),
+        duplicate_of=row.duplicate_of,
+        archive_key=row.archive_key,
+        format=row.format,
+        message=row.message,
+        company=row.company,
+    )
 
 
 def _outcome(
@@ -127,6 +136,13 @@ def is_answered(connection: Connection, interchange_id: int) -> bool:
     """Whether the technical outcome of an interchange is recorded."""
     query = text("SELECT answered_at IS NOT NULL FROM ledger.interchange WHERE id = :id")
     return bool(connection.execute(query, {"id": interchange_id}).scalar())
+
+
+def hold(connection: Connection, interchange_id: int) -> None:
+    """Lock an interchange for this transaction, so that one worker at a time decides about its answer."""
+    connection.execute(
+        text("SELECT 1 FROM ledger.interchange WHERE id = :id FOR UPDATE"), {"id": interchange_id}
+    )
 
 
 def mark_answered(connection: Connection, interchange_id: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -27,7 +28,7 @@ Cause = Literal["outcome", "duplicate", "request"]
 
 class NewReply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that has its number. ``envelope`` counts the interchanges of the file from 1; ``verdict`` is what it says;
-    ``label`` begins its file name and never holds a partner's text."""
+    ``suffix`` ends its file name, which never holds a partner's text."""
 
     interchange_id: int
     envelope: int
@@ -165,6 +166,12 @@ _ENQUEUE = text(
     """
 )
 _LOCK = text("SELECT id FROM ledger.reply WHERE id = :id FOR UPDATE")
+_AT_ONCE = text(
+    """
+    UPDATE ledger.reply_sending SET next_attempt_at = clock_timestamp()
+    WHERE reply_id = :id AND state <> 'sent' RETURNING id
+    """
+)
 
 
 def _enqueue(
@@ -185,7 +192,8 @@ def send_again(
     reason: str = "",
 ) -> int | None:
     """Let a stored answer be sent once more, bytes and number as they are: the id of the sending. ``interchange_id`` is the
-    duplicate that asks for it; each duplicate gets it once (None: it has it already).
+    duplicate that asks for it; each duplicate gets it once (None: it has it already). Asked for by a person, one that is
+    still to be sent is only made due at once.
 
     :raises LedgerError: there is no such answer.
     """
@@ -195,7 +203,12 @@ def send_again(
     if interchange_id is None:
         query = text("SELECT interchange_id FROM ledger.reply WHERE id = :id")
         interchange_id = int(connection.execute(query, {"id": reply_id}).scalar_one())
-    made = _enqueue(connection, reply_id, cause, interchange_id, actor=actor)
+    made: int | None = None
+    if cause == "request":
+        # what is still to be sent is sent now; a second one would only follow it
+        made = connection.execute(_AT_ONCE, {"id": reply_id}).scalars().first()
+    if made is None:
+        made = _enqueue(connection, reply_id, cause, interchange_id, actor=actor)
     if cause == "request":
         audit.append(
             connection,
@@ -312,3 +325,20 @@ def made_for(connection: Connection, interchange_id: int) -> list[int]:
     """Ids of the answers that were made for this very interchange."""
     query = text("SELECT id FROM ledger.reply WHERE interchange_id = :id ORDER BY envelope")
     return [int(found) for found in connection.execute(query, {"id": interchange_id}).scalars()]
+
+
+def as_lines(data: bytes, standard: str) -> list[str]:
+    """An answer's text for people, a segment a line. The hub writes answers with the usual separators."""
+    text_of = data.decode("utf-8", "replace") if _is_utf8(data) else data.decode("latin-1")
+    if standard == "x12":
+        return [line + "~" for line in text_of.split("~") if line]
+    lines = re.findall(r"(?:[^'?]|\?.)*'", text_of, re.DOTALL)
+    return lines or [text_of]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hub_harness import PROJECT, Hub, ProjectFolders, hub
+from sqlalchemy import Engine
+from typer.testing import CliRunner
 
+from orderhub.cli.app import app
 from orderhub.formats.edifact.reader import EdifactReader
 from orderhub.ledger import backlog, interchanges, replies
 from orderhub.ledger.engine import transaction
-from orderhub.stage import AcknowledgeResult, AcknowledgeStep, RunResult
+from orderhub.stage import AcknowledgeResult, AcknowledgeStep, HubContext, RunResult
 
 pytestmark = pytest.mark.integration
 
@@ -315,3 +320,55 @@ def test_groups_are_answered_one_by_one(database: str, tmp_path: Path) -> None:
         assert "UCF+72+ACME+HUB+7'UCM+2+" in said
         (tree,) = EdifactReader().read(bytes(answer["content"]), name="answer")  # type: ignore[arg-type]
         assert tree.findings == []
+
+
+def command(at: Hub, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What a command prints on the test's ledger; its exit must be good."""
+
+    @contextmanager
+    def ledger() -> Iterator[Engine]:
+        yield at.ctx.ledger
+
+    @contextmanager
+    def context() -> Iterator[HubContext]:
+        yield at.ctx
+
+    monkeypatch.setattr("orderhub.cli.hub.ledger", ledger)
+    monkeypatch.setattr("orderhub.cli.hub.context", context)
+    monkeypatch.setattr("orderhub.flows.registry.FlowRegistry.get", lambda self, name: at.flow)
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.output
+
+
+def test_the_commands_list_show_resend_and_make_answers(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = partners(tmp_path, acme_retail=(ANSWERS, ""))
+    with hub("edifact_orders", database, tmp_path, folders=folders, acknowledge=AcknowledgeStep()) as at:
+        at.drop(GOOD, "one.edi")
+        run(at)
+        assert "Nothing was answered." in command(at, monkeypatch, "answer", "list")
+        with pytest.raises(AssertionError, match="Nobody is to be answered"):
+            command(at, monkeypatch, "answer", "make", "1", "--reason", "asked by phone")
+        agreement = tmp_path / "partners" / "acme_retail.yaml"
+        agreement.write_text(agreement.read_text() + "\nanswers: {technical: contrl}\n")
+        assert "Made: 1." in command(at, monkeypatch, "answer", "make", "1", "--reason", "asked by phone")
+        with pytest.raises(AssertionError, match="never rewritten"):
+            command(at, monkeypatch, "answer", "make", "1", "--reason", "again")
+        assert "pending" in command(at, monkeypatch, "answer", "list", "--unsent")
+        # a second one would only follow the one that is still to come
+        command(at, monkeypatch, "answer", "resend", "1", "--reason", "where is it?")
+        assert run(at).acknowledge.sent == 1
+        command(at, monkeypatch, "answer", "resend", "1", "--reason", "lost on their side")
+        assert run(at).acknowledge.sent == 1
+        assert [row["cause"] for row in answers(at)] == ["outcome", "request"]
+        assert len(set(outbox(at).values())) == 1
+        shown = command(at, monkeypatch, "answer", "show", "1")
+        assert "CONTRL 1 to acme_retail" in shown
+        assert "UCI+ACME0001+4299999001006:14+4299999000009:14+7'\n" in shown
+        assert command(at, monkeypatch, "answer", "show", "1", "--raw").encode() in outbox(at).values()
+        assert '"number":1' in command(at, monkeypatch, "answer", "list", "--json")
+        assert "CONTRL" in command(at, monkeypatch, "interchange", "show", "1")
+        audit = at.rows("SELECT action, subject FROM ledger.audit ORDER BY seq")
+        assert [row["action"] for row in audit] == ["answer.make", "answer.resend", "answer.resend"]
