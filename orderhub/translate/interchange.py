@@ -168,6 +168,8 @@ class _Translation:
                     code="UNKNOWN_SENDER",
                     severity=Severity.ERROR,
                     message=_unknown(info),
+                    # the inbox reads from it which identifier an agreement needs
+                    rule=f"identifiers/{info.format}/{info.sender_qualifier or ''}",
                     value=info.sender,
                     place=Place(
                         file=self.claim.name,
