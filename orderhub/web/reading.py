@@ -9,11 +9,12 @@ import msgspec
 from sqlalchemy import Engine
 
 from orderhub.errors import ArchiveError, HubError
-from orderhub.ledger import acknowledgements, queries, runs
+from orderhub.ledger import acknowledgements, queries, replies, runs
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
-from orderhub.web import canonical, listing, original, views
+from orderhub.ledger.replies import Reply
+from orderhub.web import answers, canonical, listing, original, views
 from orderhub.web.ports import Tracer, WebSettings
 from orderhub.web.search import PAGE_SIZE, Search
 from orderhub.web.views import DocumentView, FileView, Listing
@@ -114,17 +115,29 @@ class Reading:
         row = self.interchange(interchange_id)
         with transaction(self._engine) as connection:
             inside = listing.documents(connection, Search(sort="received"), size=200, interchange_id=row.id)
-            answers = acknowledgements.recorded(connection, row.id)
+            recorded = acknowledgements.recorded(connection, row.id)
+            answered = answers.answers_to(connection, row.id)
         findings = views.numbered(row.findings)
         shown, problem = self._original(row, findings, message=None)
         return FileView(
             row=row,
             findings=views.placed(findings, shown.placed if shown else set(), set()),
             documents=inside,
-            acknowledgements=answers,
+            acknowledgements=recorded,
+            answers=answered,
             original=shown,
             original_problem=problem,
         )
+
+    def answer(self, interchange_id: int, reply_id: int) -> tuple[Reply, bytes]:
+        """An answer to a file and its bytes. Raises :class:`NotThere`."""
+        with transaction(self._engine) as connection:
+            found = [r for r in replies.of_interchange(connection, interchange_id) if r.id == reply_id]
+            if not found:
+                raise NotThere(
+                    f"File {interchange_id} has no answer {reply_id}.", todo="Open the file's page."
+                )
+            return found[0], replies.content(connection, reply_id)
 
     def interchange(self, interchange_id: int) -> InterchangeRow:
         """Raises :class:`NotThere`."""

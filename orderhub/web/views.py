@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from orderhub.findings import Finding, Place
 from orderhub.ledger.records import AcknowledgementRow, DocumentPath, DocumentRow, Effect, InterchangeRow
 from orderhub.source import DocumentTrace
+from orderhub.web.answers import AnswerView
 from orderhub.web.canonical import FieldLine
 from orderhub.web.original import Original, Pointer
 from orderhub.web.words import DOCUMENT_STATES
@@ -152,6 +153,7 @@ class FileView:
     findings: list[NumberedFinding]
     documents: Listing[DocumentRow]
     acknowledgements: Sequence[AcknowledgementRow]
+    answers: Sequence[AnswerView] = ()
     original: Original | None = None
     original_problem: str = ""
 

@@ -64,6 +64,13 @@ ACKNOWLEDGEMENT_STATES: dict[str, Look] = {
     "rejected": Look(N_("Rejected"), "bad", "circle-x"),
 }
 
+SENDING_STATES: dict[str, Look] = {
+    "pending": Look(N_("To be sent"), "wait", "clock", N_("Goes out at the next run")),
+    "leased": Look(N_("Sending"), "busy", "loader-circle"),
+    "sent": Look(N_("Sent"), "good", "circle-check"),
+    "failed": Look(N_("Not sent"), "bad", "circle-x", N_("It could not be sent; every run tries again")),
+}
+
 STEPS: dict[str, Look] = {
     "pull": Look(N_("Pull"), "", "inbox"),
     "translate": Look(N_("Translate"), "", "braces"),
@@ -156,7 +163,7 @@ ORIGINS: dict[str, str] = {
 }
 
 ANSWER_KINDS: dict[str, str] = {
-    "technical": N_("Technical answer"),
+    "technical": N_("Outcome of the checks"),
     "business": N_("Business answer"),
 }
 
@@ -181,6 +188,7 @@ KINDS: dict[str, dict[str, Look]] = {
     "file": FILE_STATES,
     "effect": EFFECT_STATES,
     "acknowledgement": ACKNOWLEDGEMENT_STATES,
+    "sending": SENDING_STATES,
     "run": RUN_STATES,
     "step": STEP_STATES,
     "severity": SEVERITIES,

@@ -43,6 +43,17 @@ def original(request: Request, interchange_id: Id) -> Response:
     )
 
 
+@router.get("/files/{interchange_id}/answers/{reply_id}")
+def answer(request: Request, interchange_id: Id, reply_id: Id) -> Response:
+    """The bytes of an answer as they were sent, as a download under the name that it was sent under."""
+    found, data = page.reading_of(request).answer(interchange_id, reply_id)
+    return Response(
+        data,
+        media_type="application/octet-stream",
+        headers={"content-disposition": attachment(found.name, found.id)},
+    )
+
+
 def attachment(name: str, number: int) -> str:
     """Content-Disposition for a partner's file name (RFC 6266): a plain name of ours, theirs only encoded."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name.rsplit("/", 1)[-1]).strip("._")[:100] or f"file-{number}"
