@@ -1,6 +1,6 @@
 """Many paths of one group at one go.
 
-Groups with the same tags share one index (see ``tree.py``), and the qualifiers in their segments decide which path reads
+Groups with the same tags share one index (see ``tree.py``), and messages with the same tags all but what differs, and the qualifiers in their segments decide which path reads
 which component. So for each index and each set of qualifier values it is worked out once where the paths lead; after
 that a group costs one look-up and one pass over these places. What depends on more than that is left to the getters.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from orderhub.formats.dialect import BulkReader, ResolvedPath
 from orderhub.formats.edi.select import Selection
-from orderhub.formats.edi.tree import GroupNode, Index, ParsedSegment
+from orderhub.formats.edi.tree import GroupNode, Index, OwnIndex, ParsedSegment
 
 #: Indexes, and sets of qualifiers for each, that are kept.
 SHAPES = 2_000
@@ -42,11 +42,13 @@ class _Shape:
 
 
 def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) -> BulkReader:
-    """A reader of these paths, all of the same scope; the scope is not the message's own."""
+    """A reader of these paths, all of the same scope, which may be the message's own."""
     shapes: dict[int, _Shape] = {}
 
     def read(node: GroupNode) -> tuple[tuple[int, ...], list[Any]]:
         index, segments, _, _ = node
+        if index.__class__ is OwnIndex:
+            index = index.shared
         shape = shapes.get(id(index))
         if shape is None or shape.index is not index:
             if len(shapes) >= SHAPES:
@@ -92,7 +94,7 @@ def _layout(
     lists: list[tuple[int, tuple[_Cell, ...]]] = []
     slow: list[tuple[int, Callable[[GroupNode], Any]]] = []
     for ordinal, (path, selection) in enumerate(zip(paths, selections, strict=True)):
-        if not index.get(selection.position):
+        if selection.through is None and not index.get(selection.position):
             continue
         found = (
             None

@@ -19,7 +19,7 @@ from orderhub.formats.edi.delimiters import Delimiters, shield
 from orderhub.formats.edi.grammar import Composite, Element, Message, Note, Segment
 from orderhub.formats.edi.source import MessageSource
 from orderhub.formats.edi.structure import COUNTED_BELOW, START, State, advance
-from orderhub.formats.edi.tree import Arranged, GroupNode, Index, ParsedSegment
+from orderhub.formats.edi.tree import Arranged, GroupNode, Index, OwnIndex, ParsedSegment
 from orderhub.formats.edi.values import pattern, plain_number
 
 #: Segments remembered; long ones are not (they hardly come again).
@@ -99,7 +99,7 @@ class _Rules:
             given = tuple(map(bool, parsed))
             if given not in self.present:
                 self._follow(given)
-        if not any(parsed[at] for at, _ in self.implied):
+        if not self.implied or not any(parsed[at] for at, _ in self.implied):
             return parsed
         values = list(parsed)
         for at, what in self.implied:
@@ -311,7 +311,8 @@ class FastReader:
                 self._shapes.clear()
             if len(tags) <= SHAPE_LENGTH:
                 self._shapes[key] = shape
-        index = dict(shape.head)
+        index = OwnIndex(shape.head)
+        index.shared = shape.head
         if shape.nodes:
             index[self._number] = [
                 (inner, segments[start:end], start, source) for inner, start, end in shape.nodes

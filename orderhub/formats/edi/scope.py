@@ -155,9 +155,7 @@ class EdiScope:
         )
 
     def reader(self, paths: Sequence[ResolvedPath]) -> BulkReader | None:
-        """All at one go; not for the message itself, whose index is a new one each time."""
-        if self.parent is None:
-            return None
+        """All at one go."""
         return bulk_reader(paths, [path.internal[1] for path in paths])
 
     def unread(

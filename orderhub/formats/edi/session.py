@@ -83,6 +83,7 @@ class EdiSession:
     def _walk(self) -> Iterator[MessageTree]:
         summary = self.summary
         header = self.tags.header.encode("ascii")
+        size = len(header)
         advice = self.tags.advice.encode("ascii")
         services = [tag.encode("ascii") for tag in (*self.tags.separated, *self.aside)]
         with Scanner(self._source, self.tags, self._delimiters) as scanner:
@@ -95,7 +96,8 @@ class EdiSession:
                 head = scanner.head(4)
                 if not head:
                     break
-                tag = _tag(head)
+                # nearly always it is the next message
+                tag = header if head[:size] == header and not head[size : size + 1].isalnum() else _tag(head)
                 if tag == header and self._open is not None:
                     tree = self._message(scanner, self._open)
                     if tree is not None:

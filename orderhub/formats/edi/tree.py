@@ -25,6 +25,15 @@ GroupNode: TypeAlias = tuple[Index, list[ParsedSegment], int, MessageSource]
 Step: TypeAlias = tuple[State, bool] | None
 
 
+class OwnIndex(dict[int, Any]):
+    """The message's own index where it was made from one that all messages with the same tags share: ``shared``, which has
+    everything but the nodes of the repeating group."""
+
+    __slots__ = ("shared",)
+
+    shared: Index
+
+
 class Arranged:
     """Steps put in order: the message's own index, and start, end and index of each repeating group."""
 

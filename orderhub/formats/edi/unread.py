@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from orderhub.formats.dialect import Unread
 from orderhub.formats.edi import select
 from orderhub.formats.edi.grammar import Composite, Message, Position, Segment
-from orderhub.formats.edi.tree import GroupNode, ParsedSegment
+from orderhub.formats.edi.surroundings import Surroundings, surroundings
+from orderhub.formats.edi.tree import GroupNode, Index, OwnIndex, ParsedSegment
 
 if TYPE_CHECKING:
     from orderhub.formats.edi.scope import EdiScope
@@ -63,10 +64,12 @@ class _Plan:
         "_names",
         "_naming",
         "_qualifiers",
+        "beside",
         "clean",
         "depending",
         "key",
         "known",
+        "surroundings",
     )
 
     def __init__(self, definition: Segment, naming: Naming) -> None:
@@ -79,11 +82,13 @@ class _Plan:
         self._claims: list[_Claim] = []
         #: paths whose reading depends on the group around the segment
         self.depending: list[tuple[EdiScope, select.Selection]] = []
+        self.surroundings: Surroundings | None = None
         self._qualifiers: tuple[int, ...] = ()
         self.key: Callable[[ParsedSegment], Any] = _nothing
         #: segments with nothing unread, by identity: the reader hands on the same object for the same text
         self.clean: dict[int, ParsedSegment] = {}
         self.known: dict[Any, tuple[tuple[int, ...], Callable[[ParsedSegment], Any]]] = {}
+        self.beside: dict[Any, Callable[[ParsedSegment], Any]] = {}
         self._names: dict[tuple[int, str, str], tuple[str, int, int]] = {}
 
     def claim(self, tests: tuple[select.Test, ...], candidates: tuple[select.Candidate, ...]) -> None:
@@ -103,6 +108,18 @@ class _Plan:
             flats = self._work_out(segment)
             known = self.known[key] = (flats, itemgetter(*flats, flats[0]) if flats else _nothing)
         return known
+
+    def lacks(self, segment: ParsedSegment, read: frozenset[int]) -> bool:
+        """Whether something is left when these are read besides what the plan knows."""
+        key = (self.key(segment), read)
+        known = self.beside.get(key)
+        if known is None:
+            if len(self.beside) >= MEMO:
+                self.beside.clear()
+            helped = self.with_helpers(set(read))
+            flats = [flat for flat in self.left(segment)[0] if flat not in helped]
+            known = self.beside[key] = itemgetter(*flats, flats[0]) if flats else _nothing
+        return any(known(segment))
 
     def name(self, segment: ParsedSegment, flat: int) -> tuple[str, int, int]:
         """The path that reads a value, as an author would write it; element and component."""
@@ -175,15 +192,32 @@ def unread(
         plan = plans.get(trigger.number)
         if plan is not None and tests:
             plan.claim(tests, ())
+    for number, plan in plans.items():
+        if plan.depending:
+            plan.surroundings = surroundings(message.positions[number], message.repeating, plan.depending)
     repeating = message.repeating.number if message.repeating else -1
+
+    routes: dict[int, tuple[Index, list[tuple[_Plan, int, tuple[int, ...]]]]] = {}
+
+    def route(index: Index) -> list[tuple[_Plan, int, tuple[int, ...]]]:
+        """What has to be looked at in the nodes of one shape."""
+        known = routes.get(id(index))
+        if known is None or known[0] is not index:
+            if len(routes) >= MEMO:
+                routes.clear()
+            looked = [(plans[number], number, places) for number, places in index.items() if number in plans]
+            known = routes[id(index)] = (index, looked)
+        return known[1]
 
     def find(root: GroupNode) -> list[Unread]:
         found: list[Unread] = []
         for node in (root, *root[0].get(repeating, ())):
-            segments = node[1]
-            for number, places in node[0].items():
-                plan = plans.get(number)
-                if plan is None:
+            index, segments, _, _ = node
+            for plan, number, places in route(index.shared if index.__class__ is OwnIndex else index):
+                if plan.surroundings is not None:
+                    for trigger, ordinal, at in plan.surroundings.occurrences(node, number):
+                        if plan.lacks(segments[at], plan.surroundings.read(trigger, segments[at], ordinal)):
+                            _list(message, plan, root, node, at, found)
                     continue
                 clean = plan.clean
                 for at in places:

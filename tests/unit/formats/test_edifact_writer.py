@@ -82,7 +82,7 @@ def test_a_file_for_each_order(format: str) -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ConfigError):
-        generate("x12", orders=1, lines=1, seed=1)
+        generate("idoc", orders=1, lines=1, seed=1)
     with pytest.raises(ConfigError):
         next(generate_files("x12", orders=1, lines=1, seed=1))
 
