@@ -290,5 +290,7 @@ def sender(
             )
             continue
         where = f"partners/{one.agreement}.yaml" if one.agreement else "the partner's file in partners/"
+        if not one.identifier:
+            where = f"flows/{one.flow}.yaml"
         typer.echo(f"# into {where}, then: orderhub inbox sender '{one.identifier}' --retry")
         typer.echo(inbox_senders.suggestion(one))

@@ -11,7 +11,8 @@ from orderhub.ledger.inbox_reasons import UNKNOWN_SENDER
 
 
 class UnknownSender(msgspec.Struct, frozen=True, kw_only=True):
-    """One identifier (with its qualifier: UNB 0007, ISA05) that files of a flow name as their sender. ``agreement`` is the
+    """One identifier (with its qualifier: UNB 0007, ISA05) that files of a flow name as their sender; empty for files of a
+    format that names none, of which the flow does not say whose they are. ``agreement`` is the
     partner whose place the files came to, where the flow has one; ``example`` the oldest file."""
 
     identifier: str
@@ -36,7 +37,7 @@ _SENDERS = text(
     FROM ledger.inbox_case AS c
     JOIN ledger.interchange AS i ON i.id = c.interchange_id
     CROSS JOIN LATERAL (
-        SELECT f ->> 'value' AS identifier, coalesce(split_part(f ->> 'rule', '/', 3), '') AS qualifier,
+        SELECT coalesce(f ->> 'value', '') AS identifier, coalesce(split_part(f ->> 'rule', '/', 3), '') AS qualifier,
             coalesce(nullif(split_part(f ->> 'rule', '/', 2), ''), i.format, '') AS format
         FROM jsonb_array_elements(i.findings) AS each(f) WHERE f ->> 'code' = :code
     ) AS s
@@ -54,7 +55,9 @@ def senders(connection: Connection, *, identifier: str | None = None) -> list[Un
 
 
 def suggestion(sender: UnknownSender) -> str:
-    """The YAML lines that let an agreement know this sender."""
+    """The YAML lines that let an agreement know this sender; for files without one the line that the flow needs."""
+    if not sender.identifier:
+        return "partner: name_of_the_agreement"
     parts = [f"format: {sender.format or 'edifact'}", f"id: {_quoted(sender.identifier)}"]
     if sender.qualifier:
         parts.append(f"qualifier: {_quoted(sender.qualifier)}")
