@@ -33,17 +33,32 @@ def _files(named: list[str] | None) -> list[Path]:
 def check(names: Named = None, json_output: Json = False) -> None:
     """Check mappings against the source's grammar and the target's schema. Exit code 1 on an error."""
     from orderhub.findings import Severity
-    from orderhub.mapping import check_mapping
+    from orderhub.mapping import MappingRefused, check_mapping, load_mapping
+    from orderhub.mapping.given import taken
 
     files = _files(names)
     findings = [finding for path in files for finding in check_mapping(path)]
     failed = any(finding.severity is Severity.ERROR for finding in findings)
+    agreed: dict[str, list[str]] = {}
+    for path in files:
+        try:
+            if names_taken := taken(load_mapping(path).fields):
+                agreed[path.stem] = sorted(names_taken)
+        except MappingRefused:
+            continue  # among the findings
     if json_output:
         print_json(
-            {"mappings": [path.stem for path in files], "ok": not failed, "findings": finding_rows(findings)}
+            {
+                "mappings": [path.stem for path in files],
+                "ok": not failed,
+                "findings": finding_rows(findings),
+                "agreement": agreed,
+            }
         )
     else:
         print_findings(findings)
+        for name, values in agreed.items():
+            console().print(f"{name} takes from the agreement: {', '.join(values)}.", markup=False)
         count = f"{len(files)} mapping{'s' if len(files) != 1 else ''}"
         console().print(
             f"[red]{count} checked: refused.[/red]" if failed else f"[green]{count} checked: good.[/green]"

@@ -131,6 +131,20 @@ def _calls(expression: Expression) -> Iterator[Call]:
         yield from _calls(expression.right)
 
 
+def taken(fields: Mapping[str, FieldMapping]) -> set[str]:
+    """All names that the fields of a mapping take from the agreement."""
+    found: set[str] = set()
+    for field in fields.values():
+        if isinstance(field, Leaf):
+            found.update(names_in(field.expression))
+        elif not isinstance(field, Constant):
+            found |= taken(field.fields)
+            for condition in (field.when, field.where):
+                if condition is not None:
+                    found.update(names_in(condition.expression))
+    return found
+
+
 class Need(msgspec.Struct, frozen=True):
     """A value of the agreement that a field depends on. ``alone``: the field has no other source."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,38 @@ def test_what_does_not_fit_is_found_at_its_place(
     assert [finding.field for finding in findings] == [field], findings
     assert says in findings[0].message
     assert findings[0].place.file
+
+
+def test_what_the_agreement_does_not_have_is_told(tmp_path: Path) -> None:
+    mappings, partners = tmp_path / "mappings", tmp_path / "partners"
+    ignored = shutil.ignore_patterns("examples")
+    for name in ("mappings", "partners"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=ignored)
+    for name in ("csv_orders__purchase_order", "edifact_orders_d96a__purchase_order"):
+        path = mappings / f"{name}.yaml"
+        text = path.read_text(encoding="utf-8").replace('? "EUR"', "? agreement(unit)")
+        lines = [line for line in text.splitlines() if not line.startswith("  payment_terms:")]
+        lines.insert(lines.index("fields:") + 1, "  payment_terms: agreement(payment_terms)")
+        path.write_text("\n".join(lines), encoding="utf-8")
+
+    def findings(flow: str) -> list[tuple[str, str, str]]:
+        found = check_flow(
+            parse_flow(PROJECT / "flows" / f"{flow}.yaml"),
+            partners=PartnerRegistry(partners),
+            mappings=MappingRegistry(mappings),
+            suites=PROJECT / "schemas" / "expectations",
+            connectors=ConnectorRegistry(PROJECT / "connectors"),
+        )
+        return [(one.code, one.severity.value, one.message) for one in found]
+
+    alone, fallback = sorted(findings("csv_orders"), key=lambda one: one[1])
+    assert alone[:2] == ("FLOW_AGREEMENT", "error")
+    assert "payment_terms takes agreement(payment_terms)" in alone[2]
+    assert "partners/citrus_market.yaml" in alone[2]
+    assert fallback[:2] == ("FLOW_AGREEMENT", "warning")
+    assert "currency takes agreement(unit)" in fallback[2]
+    # who sends is known only from the envelope: whoever may be meant is told about
+    by_sender = findings("edifact_orders")
+    assert {one[:2] for one in by_sender} == {("FLOW_AGREEMENT", "warning")}
+    assert any("acme_retail" in one[2] for one in by_sender)
+    assert any("borealis_plant" in one[2] for one in by_sender)
