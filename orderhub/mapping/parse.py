@@ -165,7 +165,7 @@ class _Parser:
         options: dict[str, object] = {}
         texts: dict[str, str | None] = {"format": None, "message": None, "release": None}
         for key, entry in value:
-            marks[f"source.{key}"] = entry.value.mark
+            self._source_marks(f"source.{key}", entry.value, marks)
             if key not in texts:
                 options[key] = plain(entry.value)
             elif isinstance(entry.value, Scalar) and not is_null(entry.value):
@@ -176,6 +176,13 @@ class _Parser:
             self.shape("The source has no format.", "Write source: {format: edifact, …}.", value.mark)
             return None
         return SourceDeclaration(texts["format"], texts["message"], texts["release"], options)
+
+    def _source_marks(self, path: str, value: Value, marks: dict[str, Mark]) -> None:
+        """Where each entry of the source stands, however deep (``source.files.header.columns``)."""
+        marks[path] = value.mark
+        if isinstance(value, Block):
+            for key, entry in value:
+                self._source_marks(f"{path}.{key}", entry.value, marks)
 
     def _target(self, value: Value | None, marks: dict[str, Mark]) -> str | None:
         if is_null(value) or value is None:

@@ -35,7 +35,9 @@ def pull(ctx: HubContext, flow: Flow, run: int) -> PullResult:
         )
     agreement, company, environment = _trades_with(ctx, flow)
     new: list[int] = []
-    refused = duplicates = seen = 0
+    refused = duplicates = 0
+    # first, so that what a crash left half moved is not taken for something new
+    seen = _settle_leftovers(ctx, flow, connector, usable=True)
     with transaction(ctx.ledger) as connection:
         since = bookmarks.get(connection, flow.name, flow.pull.stream)
     for thing in connector.pull(flow.pull.stream, since):
@@ -51,7 +53,8 @@ def pull(ctx: HubContext, flow: Flow, run: int) -> PullResult:
             refused += thing.problem is not None
             duplicates += recorded.verdict is Verdict.DUPLICATE
         _settle(ctx, connector, thing, recorded.id)
-    _settle_leftovers(ctx, flow, connector)
+    # what could not be used had another chance in between
+    _settle_leftovers(ctx, flow, connector, usable=False)
     return PullResult(interchanges=new, refused=refused, duplicates=duplicates, seen=seen)
 
 
@@ -103,23 +106,28 @@ def _record(
         return interchanges.record_arrival(connection, arrival, bookmark=thing.bookmark, run=run)
 
 
-def _settle(ctx: HubContext, connector: Connector[Any], thing: Interchange, interchange: int) -> None:
+def _settle(ctx: HubContext, connector: Connector[Any], thing: Interchange, interchange: int) -> bool:
     settlement = Settlement.REFUSED if thing.problem is not None else Settlement.ACCEPTED
     try:
         connector.settle(thing, settlement)
     except HubError as error:
         # the row is committed; the next pull settles again
         log.warning("not settled: %s", error, extra={"interchange": interchange})
-        return
+        return False
     with transaction(ctx.ledger) as connection:
         interchanges.mark_settled(connection, [interchange])
+    return True
 
 
-def _settle_leftovers(ctx: HubContext, flow: Flow, connector: Connector[Any]) -> None:
-    """Tell the connector of arrivals that were recorded before a crash and that it did not yield again."""
+def _settle_leftovers(ctx: HubContext, flow: Flow, connector: Connector[Any], *, usable: bool) -> int:
+    """Tell the connector of arrivals that were recorded before a crash, those whose bytes are archived or the others; how
+    many it settled."""
     with transaction(ctx.ledger) as connection:
         left = interchanges.unsettled(connection, flow.name, stream=flow.pull.stream)
+    settled = 0
     for row in left:
+        if (row.archive_key is not None) is not usable:
+            continue
         thing = Interchange(
             name=row.name,
             arrival=row.arrival,
@@ -128,4 +136,5 @@ def _settle_leftovers(ctx: HubContext, flow: Flow, connector: Connector[Any]) ->
             attributes=row.attributes,
             handle=row.handle,
         )
-        _settle(ctx, connector, thing, row.id)
+        settled += _settle(ctx, connector, thing, row.id)
+    return settled
