@@ -130,6 +130,8 @@ class Stack:
             programs = catalogue.build(settings, self.folder, held, ports, self._endpoints)
             # partners' files are nobody else's; a folder that an operator made keeps the rights he gave it
             self._endpoints.inbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._endpoints.outbox_folder is not None:
+                self._endpoints.outbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if ports.airflow:
                 airflow_parts.write_passwords(self.folder, self._endpoints)
             addresses.write_ports(self.folder.run, ports)

@@ -91,6 +91,7 @@ def _addresses(stack: Stack) -> Table:
     )
     table.add_row("ERP (Tryton)", f"{found.erp_url}, database {found.erp_database}")
     table.add_row("Watched folders", str(found.inbox_folder))
+    table.add_row("Answers to partners", str(found.outbox_folder))
     table.add_row("Data, secrets, logs", str(stack.folder.path))
     return table
 
