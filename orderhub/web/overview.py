@@ -46,7 +46,7 @@ DAY = dt.timedelta(days=1)
 #: A change against fewer documents than this is no news in percent.
 COMPARABLE = 10
 #: Reasons that the overview lists; the inbox has them all.
-REASONS = 6
+REASONS = 5
 WEEK = dt.timedelta(days=7)
 
 

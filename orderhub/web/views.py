@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from orderhub.findings import Finding, Place
 from orderhub.ledger.records import AcknowledgementRow, DocumentPath, DocumentRow, Effect, InterchangeRow
+from orderhub.mapping.trace import TracedField
 from orderhub.source import DocumentTrace
 from orderhub.web.answers import AnswerView
 from orderhub.web.canonical import FieldLine
@@ -174,12 +175,21 @@ def traced(trace: DocumentTrace) -> tuple[tuple[ValueTrace, ...], list[Pointer]]
                 one.field,
                 one.value,
                 one.origin,
-                one.expression,
+                _steps(one),
                 one.line,
                 tuple((source.path, source.text or "") for source in one.sources),
             )
         )
     return tuple(values), pointers
+
+
+def _steps(field: TracedField) -> str:
+    """What the mapping does with the source value; its path is shown beside the value already."""
+    for source in field.sources:
+        rest = field.expression.removeprefix(source.path)
+        if rest != field.expression and (not rest or rest.startswith(" ")):
+            return rest.strip().removeprefix("|").strip()
+    return field.expression
 
 
 def numbered(findings: Iterable[Finding]) -> list[NumberedFinding]:
