@@ -58,7 +58,8 @@ class HubPorts:
 def ends_complete(data: bytes, name: str = "") -> bool:
     """Whether a sender that is still writing can be ruled out as far as the bytes show it.
 
-    A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ. CSV, and what looks like no known format, ends with a line end; a file cut between
+    A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ,
+    X12 with IEA. CSV, and what looks like no known format, ends with a line end; a file cut between
     two lines cannot be told from a whole one. JSON ends with a bracket, and as many were closed as opened. Other formats have no end that is checked.
 
     :param name: the file's name; its ending helps to know CSV.
@@ -70,16 +71,29 @@ def ends_complete(data: bytes, name: str = "") -> bool:
         found = detect(data[:HEAD], name)
         if found is not None and found.format == "json":
             return _brackets_agree(data)
+        if found is not None and found.format == "x12":
+            return _last_segment(data, _x12_terminator(data)).startswith(b"IEA")
         if found is not None and found.format != "csv":
             return True
         # UTF-16 has a zero byte on either side of the line end
         return data[-2:].strip(b"\0").endswith((b"\n", b"\r"))
     terminator = head[8:9] if head[:3] == b"UNA" else b"'"
-    tail = data[-512:].rstrip()
+    return _last_segment(data, terminator).startswith(b"UNZ")
+
+
+def _last_segment(data: bytes, terminator: bytes) -> bytes:
+    """The last segment of a file, nothing when it is not terminated."""
+    tail = data[-512:].rstrip(b" \t\r\n".replace(terminator, b""))
     if not tail.endswith(terminator):
-        return False
-    last = tail[: -len(terminator)].rpartition(terminator)[2].lstrip()
-    return last.startswith(b"UNZ")
+        return b""
+    return tail.rstrip(b" \t\r\n").removesuffix(terminator).rpartition(terminator)[2].lstrip()
+
+
+def _x12_terminator(data: bytes) -> bytes:
+    from orderhub.formats.x12.header import MOST, read_header
+
+    head = data[: MOST + 3].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return read_header(head).delimiters.terminator.encode("ascii")
 
 
 def _brackets_agree(data: bytes) -> bool:

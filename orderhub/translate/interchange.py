@@ -174,8 +174,8 @@ class _Translation:
                     place=Place(
                         file=self.claim.name,
                         interchange=info.control_reference,
-                        segment="UNB" if info.format == "edifact" else None,
-                        element=2 if info.format == "edifact" else None,
+                        segment={"edifact": "UNB", "x12": "ISA"}.get(info.format),
+                        element={"edifact": 2, "x12": 6}.get(info.format),
                         offset=info.offset,
                     ),
                 )

@@ -11,6 +11,9 @@ from orderhub.flows.registry import FlowRegistry
 CSV = "order_no;quantity\r\n4711;10\r\n"
 
 
+X12 = b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *261123*0800*U*00401*000000001*0*P*>~"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "complete"),
     [
@@ -25,6 +28,11 @@ CSV = "order_no;quantity\r\n4711;10\r\n"
         ("orders.edi", b"UNB+UNOC:3+A+B+261123:0800+1'UNZ+1+1'", True),
         ("orders.edi", b"UNB+UNOC:3+A+B+261123:0800+1'\n", False),
         ("orders.edi", b"UN", False),
+        ("orders.edi", X12 + b"GS*PO~ST*850*1~SE*2*1~GE*1*1~IEA*1*000000001~\r\n", True),
+        ("orders.edi", b"\xef\xbb\xbf" + X12 + b"GS*PO~ST*850*1~SE*2*1~", False),
+        ("orders.edi", X12 + b"GS*PO~ST*850*1~IEA*1*0000", False),
+        ("orders.edi", X12.replace(b"~", b"\n") + b"GS*PO\nIEA*1*000000001\n", True),
+        ("orders.edi", X12.replace(b"~", b"\n") + b"GS*PO\nIEA*1*0000", False),
         ("orders.xml", b"<orders></orders>", True),
     ],
 )
