@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from orderhub.connector import Capability, Connector, Outcome, OutcomeState
 from orderhub.document_findings import message_keys, replace_findings
+from orderhub.documents.values import value_text
 from orderhub.errors import ConfigError, ConnectorError, LeaseLost, LedgerUnavailable, OutcomeUnclear
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import outbox
@@ -271,10 +272,21 @@ def _findings(
                 message=outcome.reason or f"{work.target} refused the document without saying why.",
                 place=place,
                 rule=f"target/{work.target}",
+                value=_value(work, outcome.field),
                 field=outcome.field,
             )
         ]
     return findings
+
+
+def _value(work: Work, field: str | None) -> str | None:
+    """The value that a target refused, as the document has it: what it names by its field."""
+    if field is None:
+        return None
+    try:
+        return value_text(work.item().document, field)
+    except (msgspec.ValidationError, KeyError):
+        return None  # a document that no longer fits its definition was refused for that
 
 
 def _postpone(

@@ -6,7 +6,6 @@ Every expectation's ``meta`` says what the hub needs: ``rule`` (stable id, the f
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
@@ -14,14 +13,13 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from orderhub.documents import Document
-from orderhub.documents.serialise import decimal_text
+from orderhub.documents.values import value_text
 from orderhub.errors import ConfigError
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger.validations import RuleCount
@@ -270,24 +268,6 @@ def compiled_suite(path: Path) -> CompiledSuite:
     if key not in _compiled:
         _compiled[key] = CompiledSuite(definition)
     return _compiled[key]
-
-
-_STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
-
-
-def value_text(document: Document, field: str) -> str | None:
-    """The value at a canonical path as the document has it (``lines[2].quantity``), as text; None for an absent one
-    and for what is no single value."""
-    value: Any = document
-    for name, index in _STEP.findall(field):
-        value = getattr(value, name, None)
-        if index and isinstance(value, list):
-            value = value[int(index)] if int(index) < len(value) else None
-    if isinstance(value, Decimal):
-        return decimal_text(value)
-    if isinstance(value, (str, int)):
-        return str(value)
-    return value.isoformat() if isinstance(value, dt.date) else None
 
 
 @contextmanager
