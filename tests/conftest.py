@@ -19,8 +19,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -38,6 +38,7 @@ from orderhub.services.stack import Stack
 from orderhub.services.tryton import install as erp_install
 
 PROJECT = Path(__file__).resolve().parents[1]
+ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
 _numbers = itertools.count(1)
 
 
@@ -201,6 +202,17 @@ def erp(erp_stack: Stack) -> Endpoints:
 def stack(prepared: Path, project_data: data_folders.DataFolder) -> Iterator[Stack]:
     """Everything, shared by the session. ``stack.endpoints`` has the addresses, ``stack.environment`` makes the
     ``orderhub`` command use it, ``stack.supervisor`` restarts or halts single programs."""
-    parts = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
-    with copied_stack(prepared, project_data, parts) as running:
+    with copied_stack(prepared, project_data, ALL_PARTS) as running:
         yield running
+
+
+@pytest.fixture
+def stack_with(
+    prepared: Path, project_data: data_folders.DataFolder
+) -> Callable[..., AbstractContextManager[Stack]]:
+    """Everything, with settings of the test's own: ``with stack_with(mappings_folder=…) as stack``. Costs a start."""
+
+    def start(**settings: object) -> AbstractContextManager[Stack]:
+        return copied_stack(prepared, project_data, ALL_PARTS, **settings)
+
+    return start
