@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hub_harness import PROJECT, Hub, ProjectFolders, hub
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from orderhub.cli.mapping_files import mapping_version
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.documents import canonical_bytes
+from orderhub.errors import ConfigError
 from orderhub.flows.check import check_flow
+from orderhub.flows.runner import run_flow
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.kept_mappings import changed_version, kept_mapping, kept_versions
 from orderhub.mapping.originals import open_message
+from orderhub.mapping.real_files import compare
 from orderhub.source import document_field_trace
 
 pytestmark = pytest.mark.integration
@@ -143,3 +149,28 @@ def test_a_document_of_an_older_hub_is_traced_with_today_s_mapping(at: Hub, proj
     assert document_field_trace(at.ctx, row["id"], "number").kept
     project.edit("partners/citrus_market.yaml", "30 days", "60 days")
     assert not document_field_trace(at.ctx, row["id"], "number").kept
+
+
+def test_two_kept_versions_are_compared_over_files(
+    at: Hub, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row, *_) = at.documents()
+    project.edit(f"mappings/{NAME}.yaml", "version: 1\n", "version: 2\n")
+    project.edit(f"mappings/{NAME}.yaml", "order_no | trim", "order_no | lower")
+    flow = msgspec.structs.replace(at.flow, translate=msgspec.structs.replace(at.flow.translate, version=2))
+    at.drop(ORDERS.replace(b"CM-", b"CN-"), "second.csv")
+    assert run_flow(at.ctx, flow).problems == []
+
+    @contextmanager
+    def ledger() -> Iterator[Engine]:
+        yield at.ctx.ledger
+
+    monkeypatch.setattr("orderhub.cli.hub.ledger", ledger)
+    before, after = mapping_version(f"{NAME}@1"), mapping_version(f"{NAME}@2")
+    assert mapping_version(f"{NAME}@{row['mapping_hash'][:12]}").content_hash == row["mapping_hash"]
+    file = tmp_path / "orders.csv"
+    file.write_bytes(ORDERS)
+    found = compare(before, after, at.ctx.mappings, [file])
+    assert found.fields() == {"number": found.messages}
+    with pytest.raises(ConfigError, match="ledger has no"):
+        mapping_version(f"{NAME}@9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,3 +109,11 @@ def test_diff_of_two_versions(project: Path) -> None:
     found = json.loads(orderhub(*arguments, "--json", cwd=project, code=1))
     assert set(found["fields"]) == {"currency"} and found["messages"] > found["same"]
     assert "0 of" in orderhub("mapping", "diff", old, old, ORDERS, cwd=project)
+
+
+def test_the_how_to_shows_what_is_printed(project: Path) -> None:
+    name = "edifact_orders_d96a__purchase_order"
+    page = (PROJECT / "docs" / "how-to" / "trace-a-value.md").read_text(encoding="utf-8")
+    (printed,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    order = PROJECT / "mappings" / "examples" / name / "full_order.edi"
+    assert orderhub("mapping", "trace", name, order, "--field", "lines[0].unit") == printed
