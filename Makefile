@@ -30,7 +30,7 @@ test: $(READY) test-tools ## Set up what the tests need and run all of them
 bench: $(READY) ## Measure against the peers; writes benchmarks/results.json
 	@exec $(BIN)/python -m benchmarks
 
-faults: $(READY) ## Kill processes at random moments; SEED=n replays
+faults: $(READY) ## Kill workers and sessions, fill disks, stop the ERP at random moments; SEED=n replays
 	@exec $(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
 
 lint: $(READY) ## Lint, types, import directions, generated schemas and pages in step

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from disturbances import may_mount
 from trial import Plan, Result, Trial
 
 from orderhub.services.stack import Stack
@@ -25,31 +26,65 @@ def run(plan: Plan, folder: Path, database: str, erp_stack: Stack | None, stores
         folder=folder,
         database_url=database,
         environment=environment,
-        erp=erp_stack.endpoints if erp_stack else None,
-        valkey_url=stores.endpoints.valkey_url,
+        erp=erp_stack,
+        stores=stores,
     )
     result = trial.run()
     print(  # noqa: T201 - the figures are what one runs this for
         f"\nseed {plan.seed}: {result.sent} documents in {result.files} files, {result.kills} kills, {result.seconds} s; "
         f"Tryton {result.in_tryton}, warehouse {result.in_warehouse}, conflicts {result.conflicts_reported}; "
-        f"{result.states}; interrupted {result.interrupted}; {len(result.faults)} faults"
+        f"{result.states}; interrupted {result.interrupted}; besides {result.happened}; {len(result.faults)} faults"
     )
     return result
+
+
+def given(name: str, small: int) -> int:
+    """A figure of ``make faults``, else the small one."""
+    return int(os.environ.get(f"FAULTS_{name.upper()}", str(small)))
 
 
 def test_nothing_is_lost_or_doubled_by_kills(
     tmp_path: Path, database: str, erp_stack: Stack, stores: Stack
 ) -> None:
     plan = Plan(
-        documents=int(os.environ.get("FAULTS_DOCUMENTS", "150")),
-        kills=int(os.environ.get("FAULTS_KILLS", "10")),
-        seed=int(os.environ.get("FAULTS_SEED", "1")),
+        documents=given("documents", 200),
+        kills=given("kills", 8),
+        seed=given("seed", 1),
+        sessions=given("sessions", 6),
+        valkey_kills=given("valkey", 1),
+        full_archive=given("full_archive", 0),
+        full_tables=given("full_tables", 0),
+        erp_stops=given("erp", 0),
     )
     result = run(plan, tmp_path, database, erp_stack, stores)
     assert result.faults == []
     originals = plan.documents - round(plan.documents * 0.10) - round(plan.documents * 0.05)
     assert result.in_tryton == result.in_warehouse == originals
     assert result.conflicts_reported >= round(plan.documents * 0.05)
+    assert result.happened.get("sessions", 0) == plan.sessions
+
+
+def test_a_full_disk_under_archive_or_tables_loses_nothing(
+    tmp_path: Path, database: str, stores: Stack
+) -> None:
+    if not may_mount(tmp_path):
+        pytest.skip("only who may mount a file system can make a full disk")
+    plan = Plan(
+        documents=400,
+        kills=1,
+        seed=3,
+        targets=("warehouse",),
+        full_archive=2,
+        full_tables=2,
+        batch_size=10,
+        longest_life=0.5,
+    )
+    result = run(plan, tmp_path, database, None, stores)
+    assert result.faults == []
+    assert result.in_warehouse == 400 - 40 - 20
+    assert result.happened == {"full archive": 2, "full tables": 2}
+    log = (tmp_path / "workers.log").read_text(encoding="utf-8", errors="replace")
+    assert "No space left on device" in log, "no disk was ever full when something was written"
 
 
 def test_the_same_trial_fails_without_the_unique_constraint(

@@ -1,27 +1,39 @@
-"""The fault trial: workers of a flow are killed at seeded moments and started again; then everything is counted."""
+"""The fault trial: workers of a flow are killed at seeded moments and started again, and what they stand on is taken away
+meanwhile; then everything is counted."""
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-import redis
+from disturbances import SmallDisk, end_sessions, flush_valkey, kill_valkey, restart_erp, small_tablespace
 from orders import MASTER, PROJECT, Consignment, consignment
 from ruamel.yaml import YAML
 
 from connectors.tryton.client import TrytonClient
 from orderhub.connector import Credentials
+from orderhub.services import postgres
 from orderhub.services.endpoints import Endpoints
+from orderhub.services.stack import Stack
+from orderhub.services.tryton import health
 
 FLOW = "edifact_orders"
+#: So many sessions are ended at one moment, when there are so many.
+SESSIONS_AT_ONCE = 3
+#: How long a disk is full, and how long the ERP is away (seconds).
+FULL_SECONDS = 1.5
+AWAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,27 @@ class Plan:
     #: How long the work may stand still after the last kill (seconds).
     patience: float = 60.0
     targets: tuple[str, ...] = ("warehouse", "tryton")
+    #: Sessions of the database ended from outside, in all.
+    sessions: int = 0
+    #: Valkey is killed so often; it is emptied with every kill of a worker anyway.
+    valkey_kills: int = 0
+    #: The archive's disk, and that of the tables which are filled by COPY, is full so often for a moment.
+    full_archive: int = 0
+    full_tables: int = 0
+    #: The ERP is stopped and started again so often.
+    erp_stops: int = 0
+
+    @property
+    def events(self) -> list[str]:
+        """Everything that happens, in no order yet."""
+        return (
+            ["kill"] * self.kills
+            + ["sessions"] * -(-self.sessions // SESSIONS_AT_ONCE)
+            + ["valkey"] * self.valkey_kills
+            + ["full archive"] * self.full_archive
+            + ["full tables"] * self.full_tables
+            + ["erp"] * self.erp_stops
+        )
 
 
 @dataclass
@@ -49,6 +82,8 @@ class Result:
     sent: int = 0
     files: int = 0
     kills: int = 0
+    #: What else happened, how often.
+    happened: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     states: dict[str, int] = field(default_factory=dict)
     #: What the killed workers held a lease of; ``between`` is pulling, starting or pausing.
@@ -63,8 +98,8 @@ class Trial:
     """One trial in a folder and a migrated database of its own.
 
     :param environment: makes ``orderhub`` commands use the services (``Stack.environment``).
-    :param valkey_url: emptied with every kill.
-    :param erp: the ERP's address, None when the flow does not load into it.
+    :param stores: PostgreSQL and Valkey, which is emptied with every kill.
+    :param erp: the ERP, None when the flow does not load into it.
     """
 
     def __init__(
@@ -74,14 +109,16 @@ class Trial:
         folder: Path,
         database_url: str,
         environment: Mapping[str, str],
-        erp: Endpoints | None,
-        valkey_url: str,
+        erp: Stack | None,
+        stores: Stack,
     ) -> None:
         self.plan = plan
         self.folder = folder
         self.database_url = database_url
-        self.erp = erp
-        self.valkey = redis.Redis.from_url(valkey_url)
+        self.erp_stack = erp
+        self.erp: Endpoints | None = erp.endpoints if erp else None
+        self.stores = stores
+        self.disks: dict[str, SmallDisk] = {}
         self.prefix = f"F{plan.seed}X{random.randrange(16**5):05x}"
         self.sent: Consignment = consignment(plan.documents, seed=plan.seed, prefix=self.prefix)
         self.inbox = folder / "inbox"
@@ -109,40 +146,100 @@ class Trial:
         return folder
 
     def run(self) -> Result:
-        """Send, kill, wait, count."""
+        """Send, disturb, wait, count.
+
+        :raises OSError: the plan wants full disks, and this process may not make any.
+        """
         began = time.monotonic()
-        rng = random.Random(self.plan.seed)
         result = Result(self.plan, sent=self.sent.sent, files=len(self.sent.files))
-        self._drop()
-        with _Workers(self.environment, self.folder / "workers.log", self._arguments()) as workers:
+        with ExitStack() as stack:
+            self._make_disks(stack)
+            self._drop()
+            workers = stack.enter_context(
+                _Workers(self.environment, self.folder / "workers.log", self._arguments())
+            )
             for _ in range(self.plan.workers):
                 workers.start()
-            while result.kills < self.plan.kills:
-                time.sleep(rng.uniform(0.02, self.plan.longest_life / self.plan.workers))
-                self._keep_pace(result.kills)
+            self._disturb(workers, result)
+            result.faults += self._wait(workers)
+            result.seconds = round(time.monotonic() - began, 1)
+            self._count(result)
+        return result
+
+    def _make_disks(self, stack: ExitStack) -> None:
+        if self.plan.full_archive:
+            self.disks["archive"] = SmallDisk(self.folder / "archive", megabytes=64)
+            stack.callback(self.disks["archive"].close)
+        if self.plan.full_tables:
+            # not below the test's own folder, which PostgreSQL's user cannot enter
+            folder = Path(tempfile.mkdtemp(prefix="oh-disk-", dir="/tmp"))
+            folder.chmod(0o711)
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            disk = self.disks["tables"] = SmallDisk(folder / "disk", megabytes=512)
+            stack.callback(disk.close)
+            stack.enter_context(
+                small_tablespace(
+                    self.stores.superuser_dsn, self.database_url, disk, owner=postgres.system_user()
+                )
+            )
+
+    def _disturb(self, workers: _Workers, result: Result) -> None:
+        """Everything of the plan, in a seeded order at seeded moments, spread over the work."""
+        rng = random.Random(self.plan.seed)
+        events = self.plan.events
+        rng.shuffle(events)
+        for number, event in enumerate(events):
+            time.sleep(rng.uniform(0.02, self.plan.longest_life / self.plan.workers))
+            self._keep_pace(number / len(events))
+            if self._left() == 0:
+                result.faults.append(
+                    f"the work was over after {number} of {len(events)} disturbances; send more or disturb sooner"
+                )
+                return
+            if event == "kill":
                 doing = self._doing(workers.kill(rng.randrange(self.plan.workers)))
                 result.interrupted[doing] = result.interrupted.get(doing, 0) + 1
                 result.kills += 1
                 # what is in Valkey may vanish at any moment as well
-                self.valkey.flushall()
+                flush_valkey(self.stores.endpoints.valkey_url)
                 workers.start()
-                if self._left() == 0:
-                    break
-            result.faults += self._wait(workers)
-        self.valkey.close()
-        result.seconds = round(time.monotonic() - began, 1)
-        if result.kills < self.plan.kills:
-            result.faults.append(
-                f"the work was over after {result.kills} kills of {self.plan.kills}; send more or kill sooner"
-            )
-        self._count(result)
-        return result
+            else:
+                count = self._happen(event, rng, result.happened.get(event, 0))
+                result.happened[event] = result.happened.get(event, 0) + count
 
-    def _keep_pace(self, kills: int) -> None:
-        """Spread the kills over the whole of the work: a quarter of them before the first effect, the last one when
-        three quarters of the effects are done. Never waits for long, so that work which does not advance is killed as well."""
+    def _happen(self, event: str, rng: random.Random, before: int) -> int:
+        if event == "sessions":
+            return self._end_sessions(rng, before)
+        if event == "valkey":
+            kill_valkey(self.stores)
+        elif event == "erp":
+            assert self.erp_stack is not None
+            url = self.erp_stack.endpoints.erp_url
+            restart_erp(self.erp_stack, away_seconds=AWAY_SECONDS, alive=lambda: health.answers(url))
+        else:
+            disk = self.disks[event.removeprefix("full ")]
+            disk.fill()
+            time.sleep(FULL_SECONDS)
+            disk.relieve()
+        return 1
+
+    def _end_sessions(self, rng: random.Random, before: int) -> int:
+        """As many at once as there are, so that the plan's sum is reached with its last event."""
+        wanted = min(SESSIONS_AT_ONCE, self.plan.sessions - before)
+        until, ended = time.monotonic() + 5, 0
+        while ended < wanted and time.monotonic() < until:
+            ended += end_sessions(self.database_url, rng, wanted - ended)
+            time.sleep(0.05)
+        return ended
+
+    def _keep_pace(self, done: float) -> None:
+        """Spread the disturbances over the whole of the work: a quarter of them before the first effect, the last one when
+        three quarters of the effects are done. Never waits for long, so that work which does not advance is disturbed as well.
+
+        :param done: the share of the disturbances that has happened.
+        """
         until = time.monotonic() + 4
-        while time.monotonic() < until and kills / self.plan.kills > 0.25 + self._progress():
+        while time.monotonic() < until and done > 0.25 + self._progress():
             time.sleep(0.05)
 
     def _progress(self) -> float:
