@@ -71,6 +71,7 @@ def _pointer(place: Place, number: int, severity: str, *, trace: bool = False) -
         component=place.component,
         length=place.length,
         trace=trace,
+        file=place.file,
     )
 
 

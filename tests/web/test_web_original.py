@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderhub.formats.bundle import pack
 from orderhub.web import canonical, marks
 from orderhub.web.original import MAX_SEGMENTS, Pointer, render, segments
 
@@ -245,3 +246,28 @@ def test_millions_of_segments_are_passed_over(filling: bytes, found: bool) -> No
 def test_the_character_set_is_the_one_that_the_reader_takes() -> None:
     data = "UNB+UNOL:3+A+B+261120:1015+1'FTX+AAI+++5 €'".encode("iso8859-15")
     assert shown(data)[1] == "FTX+AAI+++5 €"
+
+
+def test_a_bundle_is_shown_by_its_members_and_marked_in_the_right_one() -> None:
+    data = pack(
+        [
+            ("head.csv", b"no;vendor\n1;7\n"),
+            ("line.csv", b"no;qty\n" + b"".join(b"%d;5\n" % number for number in range(60_000))),
+            ("vendor.csv", b"id;name\n7;Nord\n"),
+        ]
+    )
+    near = Pointer(1, "error", line=3, offset=4, file="in.zip/line.csv")
+    far = Pointer(2, "warning", line=40_002, file="in.zip/line.csv")
+    head = Pointer(3, "", line=2, file="in.zip/head.csv", trace=True)
+    view = render(data, [near, head], limit=LIMIT, message=1)
+    lines = shown(data, near, head, message=1)
+    assert lines[:5] == ["head.csv", "no;vendor", "1;7", "line.csv", "no;qty"]
+    assert lines[6] == "[1;5]"
+    assert "vendor.csv" not in lines
+    assert (view.placed, view.traced, view.truncated) == ({1}, {3}, True)
+    assert [line.kind for line in view.lines if line.kind] == ["member", "member"]
+    view = render(data, [far], limit=LIMIT, message=1)
+    [marked] = [line for line in view.lines if line.severity]
+    assert (marked.label, view.placed) == ("40002", {2})
+    assert "vendor.csv" in shown(data)
+    assert render(data[:-50], [far], limit=LIMIT).kind == "hex"

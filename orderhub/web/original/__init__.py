@@ -1,4 +1,5 @@
-"""An original as a page shows it: EDIFACT and X12 one segment a line, other text by lines, anything else as a hex dump.
+"""An original as a page shows it: EDIFACT and X12 one segment a line, other text by lines, a
+bundle by its members, anything else as a hex dump.
 
 Only for reading: nothing here decides whether a file is right. Bytes that cannot be decoded are shown as such. Of a big
 file only what is about one message is shown, wherever in the file it stands.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orderhub.formats.bundle import is_bundle
 from orderhub.web.marks import Piece
-from orderhub.web.original import segments, text
+from orderhub.web.original import members, segments, text
 from orderhub.web.original.shown import Line, Original, Pointer
 
 HEX_BYTES = 8 * 1024
@@ -24,13 +25,17 @@ def render(
     :param limit: bytes shown at most; what is about one message is found wherever it stands.
     :param size: of the whole original, when ``data`` is only its beginning.
     :param message: show only this message of an EDIFACT or X12 file, counted from 1, with the envelope before it; of
-        other text show only what the pointers are about, when there is more than the limit.
+        other text (and of a bundle's members) show only what the pointers are about, when there is more than the limit.
     """
     size = len(data) if size is None else size
     if not data:
         return Original("empty", 0)
     if segments.is_segmented(data):
         return segments.render(data, pointers, limit=limit, message=message, size=size)
+    if is_bundle(data[:4]):
+        members_shown = members.render(data, pointers, limit=limit, around=message is not None, size=size)
+        if members_shown is not None:
+            return members_shown
     if _is_binary(data[:4096]):
         return _hex(data, size)
     return text.render(data, pointers, limit=limit, around=message is not None, size=size)

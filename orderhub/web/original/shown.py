@@ -32,6 +32,8 @@ class Pointer:
     message: str | None = None
     length: int | None = None
     trace: bool = False
+    #: as the place has it; of a bundle it ends with the member's name
+    file: str | None = None
 
     def mark(self, start: int, end: int) -> Mark:
         """The mark of this pointer on these characters of a line."""
