@@ -104,6 +104,8 @@ def test_every_file_reaches_the_erp_once_with_the_supplier_and_items_it_names(
         for _ in range(2):  # a second time changes nothing
             drop(at, folder)
             assert at.run().problems == []
+            refused = at.rows("SELECT DISTINCT code, reason FROM ledger.outbox WHERE state = 'rejected'")
+            assert refused == []
             assert {row["state"] for row in at.documents()} <= {"loaded", "duplicate"}
             assert in_warehouse(at) == (orders, lines, amount)
             with erp_support.session(erp) as people:

@@ -44,10 +44,12 @@ _ACCOUNTS: dict[str, list[Any]] = {
 def set_up(session: Session, data: dict[str, Any]) -> None:
     """Write the master data.
 
-    :param data: the content of samples/master_data.yaml; the keys that are used: company, units, suppliers, items.
+    :param data: the content of samples/master_data.yaml; the keys that are used: company, currencies, units,
+        suppliers, items.
     :raises ConnectorError: the ERP cannot be reached or refuses.
     """
     currencies = {c["currency"] for c in (data["company"], *data["suppliers"].values())}
+    currencies.update(data.get("currencies", ()))
     currency_ids = {code: _currency(session, code) for code in sorted(currencies)}
     company = _company(session, data["company"], currency_ids[data["company"]["currency"]])
     accounts = _chart_of_accounts(session, company)
