@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from lxml import etree
 
 from orderhub.formats.dialect import BulkReader, ResolvedPath
-from orderhub.formats.xml.select import CompiledStep, Selection
+from orderhub.formats.xml.select import Selection, positions
 from orderhub.formats.xml.tree import Shape, XmlNode
 
 #: Shapes that a reader keeps, and combinations of the values that predicates look at for each of them.
@@ -79,32 +79,13 @@ def _tested(selections: Sequence[Selection], shape: Shape) -> Iterator[_Cell]:
     cells: dict[_Cell, None] = {}
     for selection in selections:
         for end, step in enumerate(selection.steps):
-            for position in positions(shape, selection.steps[:end], 0, None) if step.tests else ():
+            for position in positions(shape, selection.steps[:end]) if step.tests else ():
                 for child in shape.children[position]:
                     if shape.tags[child] == step.tag:
                         for test in step.tests:
-                            found = positions(shape, test.steps, child, None)
+                            found = positions(shape, test.steps, child)
                             cells.update(((cell, test.attribute), None) for cell in found)
     yield from cells
-
-
-def positions(
-    shape: Shape, steps: Sequence[CompiledStep], start: int, elements: Sequence[etree._Element] | None
-) -> list[int]:
-    """Where the steps lead in a shape; without ``elements`` their conditions and indexes are not looked at."""
-    found = [start]
-    for step in steps:
-        below: list[int] = []
-        for position in found:
-            matching = [child for child in shape.children[position] if shape.tags[child] == step.tag]
-            if elements is not None:
-                if step.tests:
-                    matching = [c for c in matching if all(test.holds(elements[c]) for test in step.tests)]
-                if step.nth is not None:
-                    matching = matching[step.nth - 1 : step.nth]
-            below.extend(matching)
-        found = below
-    return found
 
 
 def _layout(
@@ -129,8 +110,7 @@ def _layout(
         mixed = selection.attribute is None and any(shape.children[cell] for cell in found)
         # so is what a condition reads between children
         unsure = any(
-            test.attribute is None
-            and any(shape.children[c] for c in positions(shape, test.steps, cell, None))
+            test.attribute is None and any(shape.children[c] for c in positions(shape, test.steps, cell))
             for step in selection.steps
             for test in step.tests
             for cell in range(len(shape.tags))

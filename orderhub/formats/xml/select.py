@@ -9,7 +9,10 @@ from lxml import etree
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import SeveralValues
-from orderhub.formats.xml.tree import XmlNode, text_of
+from orderhub.formats.xml.tree import Shape, XmlNode, text_of
+
+#: Shapes of which a path knows its way.
+KNOWN = 1_000
 
 
 class Test(NamedTuple):
@@ -98,17 +101,81 @@ def single(values: list[str]) -> str | None:
     return first
 
 
+def _from(selection: Selection) -> Callable[[XmlNode], list[str]]:
+    """The values from the start of a path, whatever that is."""
+
+    def values(node: XmlNode) -> list[str]:
+        found = elements(start_of(node, selection), selection.steps)
+        return [value for element in found if (value := value_of(element, selection.attribute))]
+
+    return values
+
+
+def _below(steps: tuple[CompiledStep, ...], attribute: str | None) -> Callable[[XmlNode], list[str]]:
+    """The values below a node. Where children are groups whose shape is known, the rest of the way is, too."""
+    first, rest = steps[:1], steps[1:]
+    tag = first[0].tag
+    straight = all(step.plain for step in steps)
+    known: dict[Shape, list[int]] = {}
+
+    def values(node: XmlNode) -> list[str]:
+        children = node.by_name().get(tag)
+        if children is None:
+            return []
+        if not straight:
+            found = elements(node.element, steps)
+            return [value for element in found if (value := value_of(element, attribute))]
+        gathered: list[str] = []
+        groups = node.groups
+        for child in children:
+            inner = groups.get(child)
+            shape = inner.known_shape if inner is not None else None
+            if inner is None or shape is None:
+                found = elements(child, rest)
+            else:
+                places = known.get(shape)
+                if places is None:
+                    if len(known) >= KNOWN:
+                        known.clear()
+                    places = known[shape] = positions(shape, rest)
+                within = inner.elements()
+                found = [within[place] for place in places]
+            for element in found:
+                value = value_of(element, attribute)
+                if value:
+                    gathered.append(value)
+        return gathered
+
+    return values
+
+
+def positions(
+    shape: Shape,
+    steps: Sequence[CompiledStep],
+    start: int = 0,
+    within: Sequence[etree._Element] | None = None,
+) -> list[int]:
+    """Where the steps lead in a shape; without its elements (``within``) conditions and indexes are not looked at."""
+    found = [start]
+    for step in steps:
+        below: list[int] = []
+        for position in found:
+            matching = [child for child in shape.children[position] if shape.tags[child] == step.tag]
+            if within is not None:
+                if step.tests:
+                    matching = [c for c in matching if all(test.holds(within[c]) for test in step.tests)]
+                if step.nth is not None:
+                    matching = matching[step.nth - 1 : step.nth]
+            below.extend(matching)
+        found = below
+    return found
+
+
 def getter(selection: Selection) -> Callable[[XmlNode], str | None] | Callable[[XmlNode], list[str]]:
     """The getter of a path, see :class:`orderhub.formats.dialect.ResolvedPath`."""
     steps, attribute, many, _ = selection
 
-    first = steps[0].tag if steps and not selection.around else None
-
-    def values(node: XmlNode) -> list[str]:
-        if first is not None and first not in node.by_name():
-            return []
-        found = elements(start_of(node, selection), steps)
-        return [value for element in found if (value := value_of(element, attribute))]
+    values = _from(selection) if selection.around or not steps else _below(steps, attribute)
 
     if many:
         return values

@@ -73,6 +73,11 @@ class XmlNode:
             self._elements = list(self.element.iter())
         return self._elements
 
+    @property
+    def known_shape(self) -> Shape | None:
+        """The shape where it has been asked for."""
+        return self._shape
+
     def shape(self) -> Shape:
         """One and the same object for all nodes of one shape."""
         if self._shape is None:

@@ -12,9 +12,8 @@ from lxml import etree
 
 from orderhub.findings import Place
 from orderhub.formats.dialect import Unread
-from orderhub.formats.xml.bulk import positions
 from orderhub.formats.xml.names import XML, XSI, split, written
-from orderhub.formats.xml.select import CompiledStep
+from orderhub.formats.xml.select import CompiledStep, positions
 from orderhub.formats.xml.tree import Shape, XmlMessage, XmlNode, text_of
 
 #: Attributes that say nothing about the business.
@@ -76,6 +75,18 @@ class _Plan(NamedTuple):
     attributes: tuple[_Attributes, ...]
 
 
+class _Place(NamedTuple):
+    """Elements of one name at one place. ``certain``: no condition chooses among them, so that the rest holds for all."""
+
+    name: str
+    path: str
+    skipped: bool
+    certain: bool
+    active: _Active
+    text: bool
+    silent: set[str]
+
+
 class _Plans(NamedTuple):
     """Of one shape: the values that conditions look at, and the plans by them."""
 
@@ -100,11 +111,17 @@ class UnreadFinder:
         # a name that is not wanted takes everything below it along, unless nothing is wanted but what is named
         self.prunes = self.wanted("")
         self.plans: dict[tuple[Shape, _Active, str], _Plans] = {}
+        self.places: dict[tuple[_Active, str, object], _Place] = {}
         self.names: dict[str, str] = {}
 
     def __call__(self, root: XmlNode) -> list[Unread]:
         found: list[Unread] = []
-        self._values(root.element, (self.reads,), "", "", root.message, found)
+        if self.wanted(""):
+            self._text(root.element, "", "", root.message, found)
+        silent = set(self.reads.attributes)
+        for attribute in root.element.keys():  # noqa: SIM118  # an element is no dict
+            if attribute not in silent:
+                self._attribute(root.element, str(attribute), "", silent, root.message, found)
         groups = root.groups
         for child in root.element:
             self._walk(child, (self.reads,), "", root.message, groups, found)
@@ -136,36 +153,44 @@ class UnreadFinder:
         groups: Mapping[etree._Element, XmlNode],
         found: list[Unread],
     ) -> None:
-        name = self._name(str(element.tag))
-        if self.prunes and not self.wanted(name):
+        key = (above, path, element.tag)
+        here = self.places.get(key)
+        if here is None:
+            if len(self.places) >= _PLANS:
+                self.places.clear()
+            here = self.places[key] = self._place(str(element.tag), above, path)
+        if here.skipped:
             return
-        path = f"{path}/{name}" if path else name
-        active = self._below(element, above)
-        node = groups.get(element)
-        if node is not None:
-            self._group(node, active, path, found)
-            return
-        self._values(element, active, path, name, message, found)
-        for child in element:
-            self._walk(child, active, path, message, groups, found)
-
-    def _values(
-        self,
-        element: etree._Element,
-        active: _Active,
-        path: str,
-        name: str,
-        message: XmlMessage,
-        found: list[Unread],
-    ) -> None:
-        if not any(reads.text for reads in active) and self.wanted(name):
-            self._text(element, path, name, message, found)
-        keys = element.keys()
-        if keys:
+        if here.certain:
+            active, text, silent = here.active, here.text, here.silent
+        else:
+            active = self._below(element, above)
+            text = not any(reads.text for reads in active) and self.wanted(here.name)
             silent = {attribute for reads in active for attribute in reads.attributes}
-            for key in keys:
-                if key not in silent:
-                    self._attribute(element, str(key), path, silent, message, found)
+        if groups and (node := groups.get(element)) is not None:
+            self._group(node, active, here.path, found)
+            return
+        if text and (element.text or len(element)):
+            self._text(element, here.path, here.name, message, found)
+        for attribute in element.keys():  # noqa: SIM118  # an element is no dict
+            if attribute not in silent:
+                self._attribute(element, str(attribute), here.path, silent, message, found)
+        for child in element:
+            self._walk(child, active, here.path, message, groups, found)
+
+    def _place(self, tag: str, above: _Active, path: str) -> _Place:
+        name = self._name(tag)
+        edges = [edge for reads in above for edge in reads.below.get(tag, ())]
+        active = tuple([target for _, target in edges])
+        return _Place(
+            name=name,
+            path=f"{path}/{name}" if path else name,
+            skipped=self.prunes and not self.wanted(name),
+            certain=all(step.plain for step, _ in edges),
+            active=active,
+            text=not any(reads.text for reads in active) and self.wanted(name),
+            silent={attribute for reads in active for attribute in reads.attributes},
+        )
 
     def _text(
         self, element: etree._Element, path: str, name: str, message: XmlMessage, found: list[Unread]
@@ -253,7 +278,7 @@ def _tested(shape: Shape, position: int, active: _Active, cells: dict[tuple[int,
         edges = [edge for reads in active for edge in reads.below.get(shape.tags[child], ())]
         for step, _ in edges:
             for test in step.tests:
-                found = positions(shape, test.steps, child, None)
+                found = positions(shape, test.steps, child)
                 cells.update(((cell, test.attribute), None) for cell in found)
         _tested(shape, child, tuple([target for _, target in edges]), cells)
 
