@@ -153,6 +153,9 @@ def document_trace(ctx: HubContext, document: int, *, limit: int = 5_000) -> Doc
             truncated = True
             break
         fields.append(field)
+    if not truncated:
+        known = {field.field for field in fields}
+        fields += [field for field in _agreed(opened.canonical) if field.field not in known]
     mapping = opened.message.mapping
     return DocumentTrace(
         document=document,
@@ -182,8 +185,13 @@ def document_field_trace(ctx: HubContext, document: int, field: str) -> FieldTra
     """
     opened = _open_document(ctx, document)
     message = opened.message
+    trace = trace_field(message.mapping, message.tree, field, sharpen=message.sharpen)
+    if trace.value is None:
+        agreed = next((one for one in _agreed(opened.canonical) if one.field == field), None)
+        if agreed is not None:
+            trace = msgspec.structs.replace(trace, value=agreed.value, origin=agreed.origin)
     return FieldTrace(
-        trace=trace_field(message.mapping, message.tree, field, sharpen=message.sharpen),
+        trace=trace,
         mapping=message.mapping.name,
         version=message.mapping.version,
         kept=opened.kept,
@@ -195,6 +203,32 @@ class _Opened(msgspec.Struct, frozen=True):
     message: OpenedMessage
     kept: bool
     original: bytes
+    canonical: bytes | None
+
+
+def _agreed(canonical: bytes | None) -> list[TracedField]:
+    """The supplier's codes: where a document names no supplier at all, the translation takes them from the agreement,
+    whatever the mapping says."""
+    if canonical is None:
+        return []
+    try:
+        supplier = msgspec.json.decode(canonical, type=_WithSupplier).supplier
+    except msgspec.DecodeError:
+        return []  # a document without a supplier
+    return [
+        TracedField(field=f"supplier.{name}", value=value, origin="agreement")
+        for name, value in (("gln", supplier.gln), ("code", supplier.code))
+        if value is not None
+    ]
+
+
+class _Codes(msgspec.Struct):
+    gln: str | None = None
+    code: str | None = None
+
+
+class _WithSupplier(msgspec.Struct):
+    supplier: _Codes
 
 
 def _open_document(ctx: HubContext, document: int) -> _Opened:
@@ -214,7 +248,7 @@ def _open_document(ctx: HubContext, document: int) -> _Opened:
         mapping=mapping,
         fixed=True,
     )
-    return _Opened(message, kept, original)
+    return _Opened(message, kept, original, path.canonical)
 
 
 def _made_by(ctx: HubContext, path: DocumentPath) -> tuple[CompiledMapping, bool]:

@@ -22,7 +22,7 @@ from orderhub.ledger.engine import transaction
 from orderhub.ledger.kept_mappings import changed_version, kept_mapping, kept_versions
 from orderhub.mapping.originals import open_message
 from orderhub.mapping.real_files import compare
-from orderhub.source import document_field_trace
+from orderhub.source import document_field_trace, document_trace
 
 pytestmark = pytest.mark.integration
 
@@ -174,3 +174,26 @@ def test_two_kept_versions_are_compared_over_files(
     assert found.fields() == {"number": found.messages}
     with pytest.raises(ConfigError, match="ledger has no"):
         mapping_version(f"{NAME}@9")
+
+
+def test_the_supplier_of_the_agreement_is_named_as_such(
+    database: str, tmp_path: Path, project: Project
+) -> None:
+    """Where a document names no supplier at all, the agreement's stands in, and the trace says so."""
+    project.edit(
+        "partners/acme_retail.yaml",
+        "defaults: {currency: EUR}",
+        "defaults: {currency: EUR, supplier_code: S1001}",
+    )
+    name = "edifact_orders_d96a__purchase_order"
+    order = (PROJECT / "mappings" / "examples" / name / "minimal.edi").read_text(encoding="latin-1")
+    with hub("edifact_orders", database, tmp_path, folders=project) as at:
+        supplier = next(line for line in order.splitlines() if line.startswith("NAD+SU"))
+        at.drop(order.replace(supplier, "NAD+SU+++++Hamburg'").encode("latin-1"), "bare.edi")
+        at.run()
+        (row,) = at.documents()
+        assert b'"code":"S1001"' in bytes(row["canonical"]), row["findings"]
+        fields = {one.field: one for one in document_trace(at.ctx, row["id"]).fields}
+        assert (fields["supplier.code"].value, fields["supplier.code"].origin) == ("S1001", "agreement")
+        trace = document_field_trace(at.ctx, row["id"], "supplier.code").trace
+        assert (trace.value, trace.origin) == ("S1001", "agreement")
