@@ -154,7 +154,17 @@ def test_a_file_that_arrives_runs_the_flow_into_the_ledger(airflow: Airflow, sta
         row = connection.execute(
             "SELECT finished_at IS NOT NULL FROM ledger.run WHERE external = %s", (run["dag_run_id"],)
         ).fetchone()
+        answer = connection.execute(
+            "SELECT r.content, s.name, s.state FROM ledger.reply AS r JOIN ledger.reply_sending AS s ON s.reply_id = r.id "
+            "JOIN ledger.interchange AS i ON i.id = r.interchange_id WHERE i.name = %s",
+            (f"{number}.edi",),
+        ).fetchone()
     assert row == (True,)
+    # the sender was answered into the folder of his name
+    assert answer is not None
+    assert answer[2] == "sent"
+    outbox = stack.folder.path / "outbox" / "acme_retail"
+    assert (outbox / answer[1]).read_bytes() == bytes(answer[0])
 
 
 def test_a_backfill_translates_again_what_was_received_in_its_interval(
