@@ -542,3 +542,32 @@ def test_a_case_that_is_too_old_is_reported_once(engine: Engine, caplog: pytest.
     act(engine, inbox_actions.retry, *open_cases(engine, states=["quarantined"]))
     with transaction(engine) as connection:
         assert inbox.alerts(connection).states == {"in_doubt": 1}
+
+
+def test_every_state_has_its_hours_in_the_settings() -> None:
+    from orderhub.intake.process import alert_hours
+    from orderhub.services.settings import Settings
+
+    hours = alert_hours(Settings(alert_hours_in_doubt=0.5))
+    assert set(hours) == set(CaseState)
+    assert hours[CaseState.IN_DOUBT] == 0.5
+
+
+def test_the_intake_reports_what_became_too_old(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    import time
+
+    from orderhub.intake.housekeeping import AgeAlerts
+
+    file(engine, "units.edi", [unusable(1, "U-1", unknown_unit("KTN"))], state=InterchangeState.REFUSED)
+    execute(engine, "UPDATE ledger.inbox_case SET since = now() - interval '2 days'")
+    caplog.set_level(logging.WARNING)
+    chore = AgeAlerts(
+        lambda: inbox_alerts.tell(engine, {CaseState.QUARANTINED: 24}), first_seconds=0.01, pause_seconds=0.02
+    )
+    chore.start()
+    end = time.monotonic() + 15
+    while "INBOX_OVERDUE" not in caplog.text and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    chore.stop()
+    assert caplog.text.count("INBOX_OVERDUE") == 1

@@ -62,6 +62,18 @@ def test_schema_and_reference_name_every_route(client, seeded: Seeded) -> None:
         "/api/v1/documents/{document_id}/discard",
         "/api/v1/interchanges",
         "/api/v1/interchanges/{interchange_id}",
+        "/api/v1/interchanges/{interchange_id}/retry",
+        "/api/v1/inbox",
+        "/api/v1/inbox/alerts",
+        "/api/v1/inbox/senders",
+        "/api/v1/inbox/{case_id}",
+        "/api/v1/inbox/{case_id}/note",
+        "/api/v1/inbox/{case_id}/resolve",
+        "/api/v1/inbox/take",
+        "/api/v1/inbox/release",
+        "/api/v1/inbox/retry",
+        "/api/v1/inbox/discard",
+        "/api/v1/inbox/restore",
     }
     for operations in schema["paths"].values():
         for operation in operations.values():
