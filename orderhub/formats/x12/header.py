@@ -23,6 +23,10 @@ MOST = 400
 USUAL = Delimiters(":", "*", ".", "", "", "~")
 
 
+#: The end of an element that is ISA's last one and the tag of the segment after it.
+_NEXT = re.compile(r"(?:[^A-Za-z0-9\s]|\n)\s*(?:GS|TA1|IEA)\Z")
+
+
 class HeaderFault(NamedTuple):
     """``code`` without the standard's name; ``element`` 0 for ISA as a whole."""
 
@@ -46,8 +50,10 @@ def read_header(head: bytes) -> InterchangeHeader:
     """:param head: the bytes from ISA on, :data:`MOST` of them or fewer at the end of a file."""
     text = head[:MOST].decode("latin-1")
     element = text[3]
+    if element.isalnum() or element in " \r\n" or not element.isascii():
+        return _cut_off(text, USUAL.element)
     pieces = text.split(element, 16)
-    if len(pieces) < 17 or len(pieces[16]) < 2:
+    if len(pieces) < 17 or len(pieces[16]) < 2 or any(_NEXT.search(piece) for piece in pieces[1:16]):
         return _cut_off(text, element)
     component, terminator = pieces[16][0], pieces[16][1]
     faults: list[HeaderFault] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from edi_mutations import Mutator, plain
 from edifact_samples import HEAD, LINE, RICH, TAIL, message, read, wrap
 
 from orderhub.formats.edi.check import Collector, check_message, split_exactly
@@ -20,26 +21,11 @@ from orderhub.formats.edifact.messages import STYLE
 from orderhub.formats.edifact.problems import DEFAULT_POLICY
 from orderhub.formats.edifact.syntax import STANDARD
 
+MUTATOR = Mutator(
+    end="'", element="+", component=":", trailer="UNT+{count}+1", chars="ABZaz019+:'?.,- \n\rüÄ%",
+    tags=["LIN", "QTY", "DTM", "NAD", "RFF", "PRI", "UNS", "CNT", "MOA", "FTX", "ALC", "SCC", "XYZ", "UNT", "UNH", "LOC"],
+)  # fmt: skip
 SAMPLES = [RICH, message(*HEAD, *LINE, *TAIL), message(*HEAD, *(LINE * 3), "UNS+S", "CNT+2:3")]
-CHARS = "ABZaz019+:'?.,- \n\rüÄ%"
-TAGS = [
-    "LIN",
-    "QTY",
-    "DTM",
-    "NAD",
-    "RFF",
-    "PRI",
-    "UNS",
-    "CNT",
-    "MOA",
-    "FTX",
-    "ALC",
-    "SCC",
-    "XYZ",
-    "UNT",
-    "UNH",
-    "LOC",
-]
 
 
 def source_of(text: str, delimiters: Delimiters = STANDARD) -> MessageSource:
@@ -67,55 +53,13 @@ def reference(source: MessageSource) -> tuple[GroupNode, list[str]]:
     return node, found + [code for code, *_ in check.check(trailer[1], trailer[2])]
 
 
-def plain(node: GroupNode) -> object:
-    """A node without what cannot be compared."""
-    index, segments, first, _ = node
-    inner = {
-        key: [plain(n) for n in value] if isinstance(value, list) else value
-        for key, value in sorted(index.items())
-    }
-    return inner, segments, first
-
-
-def mutate(text: str, rng: random.Random) -> str:
-    segments = text.split("'\n")[:-1]
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        at = rng.randrange(len(segments))
-        kind = rng.randrange(11)
-        if kind == 0 and len(segments) > 1:
-            del segments[at]
-        elif kind == 1:
-            segments.insert(at, segments[rng.randrange(len(segments))])
-        elif kind == 2:
-            other = rng.randrange(len(segments))
-            segments[at], segments[other] = segments[other], segments[at]
-        elif kind == 3:
-            segments[at] = rng.choice(TAGS) + segments[at][3:]
-        elif kind == 4:
-            segments[at] = segments[at] + rng.choice(("+", ":", "+X", ":1", "'", "+++", "::"))
-        elif kind == 5:
-            parts = segments[at].split("+")
-            del parts[rng.randrange(len(parts))]
-            segments[at] = "+".join(parts)
-        elif kind == 6:
-            segments[at] += rng.choice("A0") * rng.choice((1, 3, 10, 40))
-        else:
-            segment = segments[at]
-            place = rng.randrange(len(segment) + 1)
-            cut = place + rng.randrange(2)
-            segments[at] = segment[:place] + rng.choice(("", rng.choice(CHARS))) + segment[cut:]
-    if rng.random() < 0.5:
-        segments[-1] = f"UNT+{len(segments)}+1"
-    return rng.choice(("'\n", "'", "'\r\n")).join([*segments, ""])
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_fast_and_reference_agree_on_mutated_messages(seed: int) -> None:
     rng = random.Random(seed)
     fast = FastReader(directory("D.96A").message("ORDERS"), STANDARD, STYLE)
     accepted = 0
     for _ in range(700):
-        text = mutate(rng.choice(SAMPLES), rng)
+        text = MUTATOR.mutate(rng.choice(SAMPLES), rng)
         source = source_of(text)
         node = fast.read(text, source)
         if node is None:

@@ -5,14 +5,13 @@ They belong to others and are no part of the project; see the fixture ``corpus``
 
 from __future__ import annotations
 
-import csv
-import os
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from orderhub.formats.detect import HEAD, detect
 from orderhub.formats.edifact.reader import EdifactReader
+
+CorpusFiles = Callable[[str], list[dict[str, str]]]
 
 EXPECTED = {
     "UNT-count": {"EDIFACT_UNT_COUNT"},
@@ -24,27 +23,10 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-def corpus(pytestconfig: pytest.Config) -> Path:
-    """The folder with the files and their ``index.tsv``: what ORDERHUB_CORPUS names, else ``shared/corpus`` beside the
-    project's folder (outside the repository). Skips when there is none."""
-    named = os.environ.get("ORDERHUB_CORPUS")
-    folder = Path(named) if named else pytestconfig.rootpath.parent / "shared" / "corpus"
-    if not (folder / "index.tsv").is_file():
-        pytest.skip(
-            f"no index.tsv in {folder} ({'ORDERHUB_CORPUS' if named else 'ORDERHUB_CORPUS is not set'}); "
-            "partner files are not part of the repository"
-        )
-    return folder
-
-
-def edifact_files(corpus: Path) -> list[dict[str, str]]:
-    with (corpus / "index.tsv").open(encoding="utf-8", newline="") as stream:
-        return [row for row in csv.DictReader(stream, delimiter="\t") if row["kind"] == "edifact"]
-
-
-def test_every_file_is_read_and_its_envelope_errors_are_found(corpus: Path) -> None:
-    rows = edifact_files(corpus)
+def test_every_file_is_read_and_its_envelope_errors_are_found(
+    corpus: Path, corpus_files: CorpusFiles
+) -> None:
+    rows = corpus_files("edifact")
     assert rows
     for row in rows:
         path = corpus / row["file"]

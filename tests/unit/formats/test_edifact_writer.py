@@ -84,7 +84,7 @@ def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ConfigError):
         generate("idoc", orders=1, lines=1, seed=1)
     with pytest.raises(ConfigError):
-        next(generate_files("x12", orders=1, lines=1, seed=1))
+        next(generate_files("idoc", orders=1, lines=1, seed=1))
 
 
 @pytest.mark.parametrize(
