@@ -6,7 +6,7 @@ Elements are walked beside a tree of what is read. Groups that the mapping enter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -68,11 +68,17 @@ class _Attributes(NamedTuple):
     silent: set[str]
 
 
-class _Plan(NamedTuple):
-    """What to look at in a group of one shape and with the same values where conditions look."""
+class _Plan:
+    """What to look at in a group of one shape and with the same values where conditions look. ``quiet`` are attributes of
+    all its elements of which there is nothing to tell, whatever their values are: most groups have the same."""
 
-    texts: tuple[_Text, ...]
-    attributes: tuple[_Attributes, ...]
+    __slots__ = ("attributes", "positions", "quiet", "texts")
+
+    def __init__(self, texts: tuple[_Text, ...], attributes: tuple[_Attributes, ...]) -> None:
+        self.texts = texts
+        self.positions = [text.position for text in texts]
+        self.attributes = attributes
+        self.quiet: list[Any] | None = None
 
 
 class _Place(NamedTuple):
@@ -243,15 +249,23 @@ class UnreadFinder:
             if len(plans.by_value) >= _PLANS:
                 plans.by_value.clear()
             plan = plans.by_value[key] = self._plan(shape, elements, active, path)
-        for position, where, name in plan.texts:
-            # of an element with children only the text before them is looked at: that is where mixed content begins
-            text = elements[position].text
-            if text and not text.isspace():
-                self._text(elements[position], where, name, message, found)
+        if any(elements[position].text for position in plan.positions):
+            for position, where, name in plan.texts:
+                # of an element with children only the text before them is looked at: mixed content begins there
+                text = elements[position].text
+                if text and not text.isspace():
+                    self._text(elements[position], where, name, message, found)
+        keys = [element.keys() for element in elements]
+        if keys == plan.quiet:
+            return
+        quiet = True
         for position, where, silent in plan.attributes:
-            for attribute in elements[position].keys():  # noqa: SIM118  # an element is no dict
+            for attribute in keys[position]:
                 if attribute not in silent:
                     self._attribute(elements[position], str(attribute), where, silent, message, found)
+                    quiet = quiet and attribute in silent
+        if quiet:
+            plan.quiet = keys
 
     def _plan(self, shape: Shape, elements: Sequence[etree._Element], active: _Active, path: str) -> _Plan:
         texts: list[_Text] = []

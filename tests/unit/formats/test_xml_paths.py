@@ -315,6 +315,11 @@ def test_unread_within_a_group_looks_at_the_values_of_conditions() -> None:
     assert ("Lines/Line/Item/Sku", "B") not in left
 
 
+def test_an_attribute_that_was_empty_in_one_group_is_told_in_the_next() -> None:
+    text = "<Order><L a=''><Q>1</Q></L><L a='5'><Q>2</Q></L><L a=' '><Q>3</Q></L></Order>"
+    assert unread([], {"L": ["Q"]}, text) == [("L/@a", "5")]
+
+
 # ------------------------------------------------------------------ the fast way
 
 
