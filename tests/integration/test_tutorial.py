@@ -112,6 +112,7 @@ def shell(command: str, checkout: Path, hub: Stack) -> str:
     return "".join(f"{line.rstrip()}\n" for line in (done.stdout + done.stderr).splitlines())
 
 
+@pytest.mark.timeout(1_200)
 def test_the_page_is_true_word_for_word(checkout: Path, hub: Stack) -> None:
     page = PAGE.read_text(encoding="utf-8")
     ran = 0
