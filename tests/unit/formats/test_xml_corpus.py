@@ -46,7 +46,9 @@ def test_every_file_has_an_outcome_and_broken_ones_name_their_fault(corpus: Path
             assert result.outcome is FileOutcome.REFUSED, row["file"]
             assert errors[0].place.line is not None
             continue
-        assert not any(code.startswith("XML_") and code != "XML_DTD_NOT_LOADED" for code in codes), row["file"]
+        assert not any(code.startswith("XML_") and code != "XML_DTD_NOT_LOADED" for code in codes), row[
+            "file"
+        ]
         assert ("XML_DTD_NOT_LOADED" in codes) == ("doctype" in row["features"].split(";")), row["file"]
         if result.outcome is FileOutcome.READ:
             assert not errors
