@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,9 +59,9 @@ class HubPorts:
 def ends_complete(data: bytes, name: str = "") -> bool:
     """Whether a sender that is still writing can be ruled out as far as the bytes show it.
 
-    A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ,
-    X12 with IEA. CSV, and what looks like no known format, ends with a line end; a file cut between
-    two lines cannot be told from a whole one. JSON ends with a bracket, and as many were closed as opened. Other formats have no end that is checked.
+    A ZIP ends with the record that closes its directory, EDIFACT with the segment UNZ, X12 with IEA, XML with the end tag of
+    its root. CSV, and what looks like no known format, ends with a line end; a file cut between two lines cannot be told from
+    a whole one. JSON ends with a bracket, and as many were closed as opened. Other formats have no end that is checked.
 
     :param name: the file's name; its ending helps to know CSV.
     """
@@ -73,6 +74,8 @@ def ends_complete(data: bytes, name: str = "") -> bool:
             return _brackets_agree(data)
         if found is not None and found.format == "x12":
             return _last_segment(data, _x12_terminator(data)).startswith(b"IEA")
+        if found is not None and found.format == "xml":
+            return _root_is_closed(data, found.message)
         if found is not None and found.format != "csv":
             return True
         # UTF-16 has a zero byte on either side of the line end
@@ -94,6 +97,20 @@ def _x12_terminator(data: bytes) -> bytes:
 
     head = data[: MOST + 3].removeprefix(b"\xef\xbb\xbf").lstrip()
     return read_header(head).delimiters.terminator.encode("ascii")
+
+
+def _root_is_closed(data: bytes, root: str | None) -> bool:
+    """Behind the end tag only comments and instructions may stand. An element of the root's name within it can make this
+    wrong; then the file is taken when it no longer grows."""
+    # UTF-16 has a zero byte on either side
+    tail = data[-2048:].replace(b"\0", b"").decode("latin-1")
+    end = re.search(
+        r"<(?:/(?:[^\s<>/:]+:)?([^\s<>/:]+)\s*|(?:[^\s<>/:]+:)?([^\s<>/:]+)(?:\s[^<>]*)?/)>"
+        r"(?:\s|<!--[^<]*-->|<\?[^<]*\?>)*\Z",
+        tail,
+    )
+    # the tail is read as Latin letters, which the root's name may not be in
+    return end is not None and (root is None or not root.isascii() or root in (end[1], end[2]))
 
 
 def _brackets_agree(data: bytes) -> bool:

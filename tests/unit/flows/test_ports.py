@@ -34,6 +34,17 @@ X12 = b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *26
         ("orders.edi", X12.replace(b"~", b"\n") + b"GS*PO\nIEA*1*000000001\n", True),
         ("orders.edi", X12.replace(b"~", b"\n") + b"GS*PO\nIEA*1*0000", False),
         ("orders.xml", b"<orders></orders>", True),
+        ("orders.xml", b"<o:orders xmlns:o='urn:o'><order/></o:orders >\n<!-- end --><?end?>\n", True),
+        ("orders.xml", b"<orders><order/>", False),
+        ("orders.xml", b"<orders><order></order>", False),
+        ("orders.xml", b"<orders><order", False),
+        ("orders.xml", b"<orders from='x'/>", True),
+        (
+            "orders.xml",
+            "<?xml version='1.0' encoding='utf-16'?><orders><o/></orders>\n".encode("utf-16"),
+            True,
+        ),
+        ("orders.xml", "<?xml version='1.0' encoding='utf-16'?><orders><o></o>\n".encode("utf-16"), False),
     ],
 )
 def test_a_file_that_is_cut_does_not_pass_for_whole(name: str, data: bytes, complete: bool) -> None:
