@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -28,6 +28,11 @@ class Gathered(msgspec.Struct, frozen=True):
     def modified_ns(self) -> int:
         return max(member.modified_ns for member in self.members)
 
+    @property
+    def label(self) -> str:
+        """What it is sorted by."""
+        return self.text
+
     def name(self, folder: str) -> str:
         """What the bundle is called: the folder's name, and what tells it from others there."""
         stem = self.folders[-1] if self.folders else folder
@@ -46,7 +51,7 @@ def member_text(name: str, pattern: str) -> str | None:
     return name[len(before) : len(name) - len(after)]
 
 
-def gather(found: Iterable[tuple[int, Seen]], patterns: Sequence[str]) -> list[tuple[int, Gathered]]:
+def gather(found: Iterable[tuple[int, Seen]], patterns: Sequence[str]) -> Iterator[tuple[int, Gathered]]:
     """Group files by folder and by what ``*`` stands for; each with the moment at which its last file came.
 
     A file that fits two patterns is the member of the first.
@@ -58,14 +63,10 @@ def gather(found: Iterable[tuple[int, Seen]], patterns: Sequence[str]) -> list[t
             if text is not None:
                 groups.setdefault((entry.folders, text), {})[pattern] = (moment, entry)
                 break
-    gathered: list[tuple[int, Gathered]] = []
     for (folders, text), members in groups.items():
         missing = tuple(pattern.replace("*", text) for pattern in patterns if pattern not in members)
         files = tuple(entry for _, entry in sorted(members.values(), key=lambda member: member[1].name))
-        gathered.append(
-            (max(moment for moment, _ in members.values()), Gathered(folders, text, files, missing))
-        )
-    return gathered
+        yield max(moment for moment, _ in members.values()), Gathered(folders, text, files, missing)
 
 
 def arrival_of(arrivals: Iterable[str]) -> str:

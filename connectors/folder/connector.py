@@ -211,47 +211,41 @@ class FolderConnector(Connector[FolderSettings]):
         path = Path(self.settings.path)
         return path if path.is_absolute() else Path(self.ports.resource("data")) / path
 
-    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen]] | list[tuple[int, Gathered]]:
+    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen | Gathered]]:
         """What may be taken, with the moment it came to be there in nanoseconds."""
         settings = self.settings
         skip = frozenset((settings.processed, settings.refused)) if settings.after == "move" else frozenset()
         listed = list(entries(root, recursive=settings.recursive, skip=skip))
-        found = [(entry.changed_ns, entry) for entry in listed if self._wanted(entry)]
+        files = [(entry.changed_ns, entry) for entry in listed if self._wanted(entry)]
         if settings.complete_when == "marker":
-            found = self._marked(found, listed)
-        if settings.bundle:
-            return self._bundles(found, since)
+            files = self._marked(files, listed)
+        found: list[tuple[int, Seen | Gathered]] = [
+            (moment, entry) for moment, entry in files if not self._is_member(entry)
+        ]
+        found += gather([file for file in files if self._is_member(file[1])], settings.bundle)
         if settings.after == "leave":
             floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
             found = [candidate for candidate in found if candidate[0] >= floor]
-            found.sort(key=lambda candidate: (candidate[0], candidate[1].folders, candidate[1].name))
+            found.sort(key=lambda candidate: (candidate[0], candidate[1].folders, candidate[1].label))
         elif settings.order == "mtime":
             found.sort(
-                key=lambda candidate: (candidate[1].modified_ns, candidate[1].folders, candidate[1].name)
+                key=lambda candidate: (candidate[1].modified_ns, candidate[1].folders, candidate[1].label)
             )
         else:
-            found.sort(key=lambda candidate: (candidate[1].folders, candidate[1].name))
+            found.sort(key=lambda candidate: (candidate[1].folders, candidate[1].label))
         return found
 
-    def _bundles(self, found: list[tuple[int, Seen]], since: Bookmark) -> list[tuple[int, Gathered]]:
-        settings = self.settings
-        bundles = gather(found, settings.bundle)
-        if settings.after == "leave":
-            floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
-            bundles = [bundle for bundle in bundles if bundle[0] >= floor]
-            bundles.sort(key=lambda bundle: (bundle[0], bundle[1].folders, bundle[1].text))
-        elif settings.order == "mtime":
-            bundles.sort(key=lambda bundle: (bundle[1].modified_ns, bundle[1].folders, bundle[1].text))
-        else:
-            bundles.sort(key=lambda bundle: (bundle[1].folders, bundle[1].text))
-        return bundles
+    def _is_member(self, entry: Seen) -> bool:
+        return any(member_text(entry.name, pattern) is not None for pattern in self.settings.bundle)
 
     def _wanted(self, entry: Seen) -> bool:
         settings = self.settings
         if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in settings.ignore):
             return False
-        if settings.bundle:
-            return any(member_text(entry.name, pattern) is not None for pattern in settings.bundle)
+        if self._is_member(entry):
+            return True
+        if settings.bundle and settings.patterns == ("*",):
+            return False  # what belongs to no bundle is none of ours, unless patterns name it
         fitting = [pattern for pattern in settings.patterns if fnmatch.fnmatchcase(entry.name, pattern)]
         if entry.folder:
             # any folder fits "*"; only one that is named like the files stands in the place of a file

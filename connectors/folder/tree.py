@@ -42,6 +42,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     inode: int
 
     @property
+    def label(self) -> str:
+        """What it is sorted by."""
+        return self.name
+
+    @property
     def regular(self) -> bool:
         return stat.S_ISREG(self.mode)
 

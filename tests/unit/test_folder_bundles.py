@@ -171,6 +171,16 @@ def test_a_star_tells_bundles_apart_also_in_folders_below(inbox: Path, make: Mak
     assert list((inbox / "plant").iterdir()) == []
 
 
+def test_a_sender_may_pack_them_as_well(inbox: Path, make: Make) -> None:
+    put(inbox, head="h", line="l", readme="not ours")
+    (inbox / "sent.zip").write_bytes(pack([("head.csv", b"H"), ("line.csv", b"L")]))
+    found = {each.name: members(each) for each in pull(make(patterns=["*.zip"]))}
+    assert found == {
+        "sent.zip": {"head.csv": b"H", "line.csv": b"L"},
+        "tables.zip": {"head.csv": b"h", "line.csv": b"l"},
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "pattern", "text"),
     [
