@@ -17,8 +17,8 @@ from orderhub.mapping.conditions import BindError
 from orderhub.mapping.expressions import Call, Compare, Expression, Path
 from orderhub.mapping.kinds import NUMERIC, Kind, shown
 from orderhub.mapping.language import Check
-from orderhub.mapping.plan import Run, place_of
 from orderhub.mapping.problems import close_to
+from orderhub.mapping.slots import Run, place_of
 from orderhub.mapping.targets import TargetField, TargetStruct
 from orderhub.yaml_file import Scalar
 

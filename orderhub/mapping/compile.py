@@ -5,10 +5,8 @@ Everything wrong is noted with its line and column before the mapping is refused
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,20 +21,23 @@ from orderhub.formats.dialect import (
     Scope,
     Unread,
 )
-from orderhub.mapping.bind import Binder, IssuedOn, Uses
+from orderhub.mapping.apply import IssuedOn, Uses
+from orderhub.mapping.bind import Binder
 from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.checks import CheckBinder, CompiledCheck, compile_check
 from orderhub.mapping.conditions import BindError
 from orderhub.mapping.fast import FastPlan, FastStep, FastStruct
+from orderhub.mapping.fast_layout import inline
+from orderhub.mapping.fitting import MISFIT, as_list, chained, constant_value, fitting
 from orderhub.mapping.given import NOTHING_GIVEN, Given, names_in
-from orderhub.mapping.kinds import Kind, Refusal, truth
+from orderhub.mapping.kinds import Refusal
 from orderhub.mapping.language import Constant, FieldMapping, Leaf, MappingFile, Part, normalised
 from orderhub.mapping.lookups import Lookups, MemoryLookups, table_hash
-from orderhub.mapping.numbers import decimal_reader
-from orderhub.mapping.plan import Condition, PartPlan, Slot, StructPlan
+from orderhub.mapping.plan import PartPlan, StructPlan
 from orderhub.mapping.problems import MappingRefused, Problems, close_to
 from orderhub.mapping.run import CompiledMapping
-from orderhub.mapping.targets import TargetField, TargetStruct, refuse, target_document
+from orderhub.mapping.slots import Condition, Slot
+from orderhub.mapping.targets import TargetField, TargetStruct, target_document
 from orderhub.mapping.tracing import Tracer
 from orderhub.yaml_file import Mark, Scalar
 
@@ -254,7 +255,7 @@ class _Compiler:
             )
             return
         try:
-            value = _constant(field.kind, written.scalar, written.value)
+            value = constant_value(field.kind, written.scalar, written.value)
             why = field.check(value) if field.check is not None else None
         except (Refusal, ValueError):
             why = f"is no {field.kind.value}"
@@ -291,8 +292,8 @@ class _Compiler:
                 written.scalar.mark,
             )
             return
-        convert = self.fitting(bound, field, written.scalar)
-        if convert is _MISFIT:
+        convert = fitting(bound, field, written.scalar, numbers=self.numbers, problems=self.problems)
+        if convert is MISFIT:
             return
         agreement = tuple(names_in(written.expression))
         slot = Slot(
@@ -304,9 +305,9 @@ class _Compiler:
     def place(self, plan: StructPlan, bound: Bound, field: TargetField, convert: Any) -> None:
         """Put the value where it is computed fastest."""
         steps = [step for step in (bound.convert, convert) if step is not None]
-        final = _chain(steps)
+        final = chained(steps)
         if field.many:
-            final = _as_list(bound, final)
+            final = as_list(bound, final)
         fast: Callable[[Any], Any] | None = final
         if bound.direct is not None and final is None:
             plan.texts.append((field.name, bound.direct))
@@ -332,43 +333,13 @@ class _Compiler:
             return
         steps: list[FastStep] = []
         structs: list[FastStruct] = []
-        inlined = _inline(plan, 0, steps, structs)
+        inlined = inline(plan, 0, steps, structs)
         if len(steps) < 2:
             return
         read = scope.reader(FastPlan.paths(steps))
         if read is not None:
             plan.apart = [part for part in plan.parts if part.name not in inlined]
             plan.fast = FastPlan(steps, structs, read, whole=not (plan.apart or plan.slow))
-
-    def fitting(self, bound: Bound, field: TargetField, scalar: Scalar) -> Any:
-        """What still has to be done to the value so that it fits the field: a function, ``None``, or ``_MISFIT``."""
-        wanted, given = field.kind, bound.kind
-        steps: list[Callable[[Any], Any]] = []
-        if wanted is Kind.DECIMAL and given in (Kind.NUMBER, Kind.VALUE):
-            steps.append(decimal_reader(self.numbers))
-        elif wanted is Kind.INTEGER and given in (Kind.NUMBER, Kind.VALUE):
-            from orderhub.mapping.numbers import integer_reader
-
-            steps.append(integer_reader(self.numbers))
-        elif wanted is Kind.DECIMAL and given is Kind.INTEGER:
-            steps.append(Decimal)
-        elif wanted is Kind.BOOLEAN and given is Kind.VALUE:
-            steps.append(truth)
-        elif not (wanted is given or (wanted is Kind.TEXT and given in (Kind.NUMBER, Kind.VALUE))):
-            self.problems.add(
-                "MAPPING_TYPE",
-                f"{field.name} is {wanted.value if wanted else 'a part'}, and {scalar.text} gives {given.value}.",
-                _CONVERT.get((given, wanted), "Convert it or choose another path."),
-                scalar.mark,
-            )
-            return _MISFIT
-        if field.check is not None:
-            steps.append(_checked(field))
-        chained = _chain(steps)
-        if chained is not None and bound.many:
-            single = chained
-            return lambda values: [single(value) for value in values]
-        return chained
 
     def part(
         self, plan: StructPlan, field: TargetField, written: Part, binder: Binder, template: str, depth: int
@@ -453,110 +424,3 @@ class _Compiler:
                     inner.key.mark,
                     suggestions=close_to(name, target.fields),
                 )
-
-
-def _inline(
-    plan: StructPlan, parent: int, steps: list[FastStep], structs: list[FastStruct], name: str = ""
-) -> list[str]:
-    """Lay out a plan and the parts within it that come from the same node as one list of steps; the names of those
-    parts."""
-    own = len(structs)
-    required = frozenset(field.name for field in plan.target.fields.values() if field.required)
-    structs.append(FastStruct(plan.target.build, name, parent, plan.constants, required))
-    steps.extend(step._replace(struct=own) for step in plan.steps)
-    inlined: list[str] = []
-    for part in plan.parts:
-        inner = part.plan
-        if _plain(part):
-            _inline(inner, own, steps, structs, part.name)
-            inlined.append(part.name)
-    return inlined
-
-
-def _plain(part: PartPlan) -> bool:
-    """Whether the part can be built from its parent's node alone, all the way down."""
-    plan = part.plan
-    return (
-        part.group is None
-        and part.when is None
-        and not part.many
-        and not plan.slow
-        and all(_plain(inner) for inner in plan.parts)
-    )
-
-
-_MISFIT = object()
-
-_CONVERT: dict[tuple[Kind, Kind | None], str] = {
-    (Kind.TEXT, Kind.DECIMAL): "Append | decimal.",
-    (Kind.TEXT, Kind.INTEGER): "Append | integer.",
-    (Kind.DECIMAL, Kind.INTEGER): "Append | integer.",
-    (Kind.TEXT, Kind.DATE): 'Append | date, | date(102) or | date("%d.%m.%Y").',
-    (Kind.NUMBER, Kind.DATE): "Append | date(102).",
-    (Kind.VALUE, Kind.DATE): 'Append | date, or | date("%d.%m.%Y").',
-    (Kind.TEXT, Kind.BOOLEAN): 'Append | one_of("1"), | boolean("Y", "N"), or compare it (==).',
-    (Kind.NUMBER, Kind.BOOLEAN): "Compare it (==).",
-    (Kind.INTEGER, Kind.TEXT): "Append | text.",
-    (Kind.DECIMAL, Kind.TEXT): "Append | text, or take away the conversion.",
-    (Kind.DATE, Kind.TEXT): "Append | text, or take away the conversion.",
-    (Kind.BOOLEAN, Kind.TEXT): "Append | text.",
-}
-
-
-def _constant(kind: Kind, scalar: Scalar, value: object) -> Any:
-    text = scalar.text
-    if kind is Kind.TEXT:
-        return text
-    if kind is Kind.BOOLEAN and isinstance(value, bool):
-        return value
-    if kind is Kind.INTEGER and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind is Kind.DECIMAL:
-        from orderhub.formats.dialect import NumberFormat
-
-        return decimal_reader(NumberFormat())(text)
-    if kind is Kind.DATE:
-        return dt.date.fromisoformat(text)
-    raise ValueError(text)
-
-
-def _checked(field: TargetField) -> Callable[[Any], Any]:
-    check = field.check
-
-    def checked(value: Any) -> Any:
-        why = check(value) if check is not None else None
-        if why is not None:
-            raise refuse(field, value, why)
-        return value
-
-    return checked
-
-
-def _chain(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any] | None:
-    if not steps:
-        return None
-    if len(steps) == 1:
-        return steps[0]
-
-    def chain(value: Any) -> Any:
-        for step in steps:
-            value = step(value)
-            if value is None:
-                return None
-        return value
-
-    return chain
-
-
-def _as_list(bound: Bound, final: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    """For a list of values: a single one becomes a list of one."""
-    if bound.many:
-        return final
-    if final is None:
-        return lambda value: [value]
-
-    def wrap(value: Any) -> Any:
-        converted = final(value)
-        return None if converted is None else [converted]
-
-    return wrap

@@ -16,7 +16,8 @@ from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal, shown
 from orderhub.mapping.language import MappingFile
 from orderhub.mapping.lookup_table import LookupTable
-from orderhub.mapping.plan import FAILED, PartPlan, Run, StructPlan, Undecided, place_of, values_of
+from orderhub.mapping.plan import FAILED, PartPlan, StructPlan
+from orderhub.mapping.slots import Run, Undecided, place_of, values_of
 
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([0-9]{1,9})\])?\Z")
 #: Agreements whose values are kept compiled into one mapping.

@@ -20,9 +20,10 @@ from orderhub.formats.dialect import Node, SeveralValues
 from orderhub.mapping.given import NOTHING_GIVEN, Given
 from orderhub.mapping.kinds import Refusal
 from orderhub.mapping.language import Constant, Leaf
-from orderhub.mapping.plan import PartPlan, Run, Slot, StructPlan, Undecided
+from orderhub.mapping.plan import PartPlan, StructPlan
 from orderhub.mapping.problems import close_to
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.slots import Run, Slot, Undecided
 from orderhub.mapping.tracing import Record, SourceValue, Step, as_text
 
 __all__ = ["Origin", "SourceValue", "Step", "Trace", "TraceError", "TracedField", "trace_all", "trace_field"]

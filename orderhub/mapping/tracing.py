@@ -40,7 +40,7 @@ from orderhub.yaml_file import Scalar
 
 if TYPE_CHECKING:
     from orderhub.mapping.bind import Binder
-    from orderhub.mapping.plan import Run
+    from orderhub.mapping.slots import Run
 
 #: What a source value was for: it is the value (or part of it), an argument of a function, or it decided something.
 Role: TypeAlias = Literal["value", "argument", "condition"]
@@ -111,7 +111,7 @@ class Tracer:
     def binder(self) -> Binder:
         """A binder of its own: what is bound for a trace is no use of the mapping."""
         if self._binder is None:
-            from orderhub.mapping.bind import Uses
+            from orderhub.mapping.apply import Uses
 
             copy = self._made_from.within(self._made_from.scope)
             copy.uses = Uses(paths=[], tables={}, agreement=set())
