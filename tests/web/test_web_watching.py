@@ -167,6 +167,7 @@ def test_the_overview_follows_what_happens_without_a_flicker(
 def test_from_a_flow_to_its_run_to_a_document_and_back(watching: tuple[Page, str]) -> None:
     page, _ = watching
     page.get_by_role("link", name="Flows").click()
+    page.wait_for_load_state("load")
     page.keyboard.press("j")
     expect(page.locator("#open-flow-acme_orders")).to_be_focused()
     page.keyboard.press("Enter")
