@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from orderhub.acknowledge.answer import Answer, answers_to, store
 from orderhub.acknowledge.asked import anybody_asks
 from orderhub.acknowledge.send import send
+from orderhub.acknowledge.verdict import ANSWERED_FORMATS, refused_unread
 from orderhub.agreed import ANSWER_MESSAGES
 from orderhub.errors import ArchiveError, HubError, LedgerError, LedgerUnavailable
 from orderhub.findings import Finding, Place, Severity
@@ -21,8 +22,6 @@ from orderhub.stage import AcknowledgeResult, Flow, HubContext
 
 log = logging.getLogger(__name__)
 
-#: Formats that have technical answers.
-_ANSWERED = ("edifact", "x12")
 #: So many problems are told one by one; the log has all.
 PROBLEMS_TOLD = 10
 
@@ -262,4 +261,6 @@ def _answerable(due: DueAcknowledgement) -> bool:
     """Whether the sender may have to be answered: an envelope that could be read, and no answer itself."""
     if due.archive_key is None or any(finding.code.startswith("ARCHIVE") for finding in due.findings):
         return False
-    return due.format in _ANSWERED and due.message not in ANSWER_MESSAGES
+    if due.message in ANSWER_MESSAGES:
+        return False
+    return due.format in ANSWERED_FORMATS or refused_unread(due)

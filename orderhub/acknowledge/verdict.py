@@ -12,6 +12,7 @@ from orderhub.acknowledge.asked import Asked, asked
 from orderhub.agreed import ANSWER_MESSAGES, agreement_of, as_agreed, envelope_errors
 from orderhub.findings import Finding, Severity
 from orderhub.formats.base import EnvelopeInfo, GroupInfo, MessageTree, ReadSession
+from orderhub.formats.detect import HEAD, detect
 from orderhub.formats.edi.check import split_header
 from orderhub.formats.edi.envelope import split_elements
 from orderhub.formats.edi.source import MessageSource
@@ -29,6 +30,8 @@ _HELD = frozenset({DocumentState.QUARANTINED, DocumentState.CONFLICT, DocumentSt
 _UNREAD = frozenset({"LIMIT_BYTES", "LIMIT_DOCUMENTS", "TRANSLATE_POISON"})
 
 _LONGEST_HEADER = 1024
+#: Formats that have technical answers.
+ANSWERED_FORMATS = ("edifact", "x12")
 
 Messages = Mapping[int, tuple[DocumentState, list[Finding]]]
 
@@ -86,17 +89,24 @@ def verdicts(ctx: HubContext, flow: Flow, due: DueAcknowledgement) -> list[Envel
         return []
     with transaction(ctx.ledger) as connection:
         messages = acknowledgements.message_states(connection, due.duplicate_of or due.interchange_id)
-    whole = due.state is InterchangeState.REFUSED and any(f.code in _UNREAD for f in due.findings)
-    if whole:
+    if refused_unread(due):
         return list(_unread(ctx, flow, due))
     session = open_session(ctx.mappings, ctx.archive.read(due.archive_key), name=due.name)
     return judged(session, lambda info: _told(ctx, flow, info), messages)
 
 
+def refused_unread(due: DueAcknowledgement) -> bool:
+    """Whether the hub refused an interchange for a reason of its own; not even its format is noted then."""
+    return due.state is InterchangeState.REFUSED and any(f.code in _UNREAD for f in due.findings)
+
+
 def _unread(ctx: HubContext, flow: Flow, due: DueAcknowledgement) -> Iterator[EnvelopeVerdict]:
     """Only the first envelope's header is looked at, in the first piece of the original."""
     head = next(ctx.archive.chunks(due.archive_key or ""), b"")
-    session = open_session(ctx.mappings, BytesIO(head), name=due.name)
+    detected = detect(head[:HEAD], due.name)
+    if detected is None or detected.format not in ANSWERED_FORMATS:
+        return
+    session = open_session(ctx.mappings, BytesIO(head), name=due.name, detected=detected)
     for _ in session:
         break
     for info in session.summary.interchanges[:1]:

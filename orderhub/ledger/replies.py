@@ -255,8 +255,9 @@ def _replies(connection: Connection, rows: list[Row[Any]]) -> list[Reply]:
 _OF_INTERCHANGE = text(
     f"""
     SELECT {_COLUMNS} FROM ledger.reply AS r
-    WHERE r.interchange_id = :id
-      OR r.id IN (SELECT s.reply_id FROM ledger.reply_sending AS s WHERE s.interchange_id = :id)
+    WHERE r.id IN (
+        SELECT own.id FROM ledger.reply AS own WHERE own.interchange_id = :id
+        UNION SELECT s.reply_id FROM ledger.reply_sending AS s WHERE s.interchange_id = :id)
     ORDER BY r.id
     """  # noqa: S608 - constants
 )

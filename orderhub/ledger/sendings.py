@@ -35,7 +35,10 @@ class ReplyWork(msgspec.Struct, frozen=True, kw_only=True):
 
 #: A sending that nobody holds. What failed is tried again in every run; ``next_attempt_at`` only says when it is a reason
 #: to start one.
-FREE = "(s.state IN ('pending', 'failed') OR (s.state = 'leased' AND s.lease_until < clock_timestamp()))"
+FREE = """
+    s.state <> 'sent' AND (s.state IN ('pending', 'failed')
+        OR (s.state = 'leased' AND s.lease_until < clock_timestamp()))
+"""
 #: A sending that is a reason to start a run.
 DUE = f"{FREE} AND s.next_attempt_at <= clock_timestamp()"
 

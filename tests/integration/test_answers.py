@@ -372,3 +372,43 @@ def test_the_commands_list_show_resend_and_make_answers(
         assert "CONTRL" in command(at, monkeypatch, "interchange", "show", "1")
         audit = at.rows("SELECT action, subject FROM ledger.audit ORDER BY seq")
         assert [row["action"] for row in audit] == ["answer.make", "answer.resend", "answer.resend"]
+
+
+def test_every_x12_sample_is_answered_by_997_or_ta1(database: str, tmp_path: Path) -> None:
+    said = {
+        "01_good_single.edi": ["997 accepted AK1*PO*5001~AK2*850*0001~AK5*A~AK9*A*1*1*1~SE"],
+        "02_good_three_in_two_groups.edi": ["997 accepted AK9*A*2*2*2~SE*8*0001~ST*997*0002~AK1*PO*2~"],
+        "04_good_005010_two_interchanges.edi": [
+            "997 accepted AK1*PO*5004*005010~",
+            "997 accepted AK1*PO*5005*005010~",
+        ],
+        "11_bad_se_count.edi": ["997 partially_accepted AK5*R*4~AK2*850*0002~AK5*A~AK9*P*2*2*1~"],
+        "12_bad_iea_reference.edi": ["ta1 rejected TA1*000005012*261120*0830*R*001~IEA*0*"],
+        "13_bad_qualifier_without_value.edi": ["997 rejected AK3*PO1*12**8~AK4*7**2~AK5*R*5~AK9*R*1*1*0~"],
+        "14_bad_unknown_unit.edi": ["997 accepted AK5*A~"],
+    }
+    with hub("x12_orders", database, tmp_path) as at:
+        for file in said:
+            at.drop(PROJECT / "samples" / "inbox" / "x12_orders" / file)
+        run(at)
+        found = at.rows(
+            "SELECT i.name, r.kind, r.number, r.verdict, r.content FROM ledger.reply AS r "
+            "JOIN ledger.interchange AS i ON i.id = r.interchange_id ORDER BY r.number"
+        )
+        assert [row["number"] for row in found] == list(range(1, 9))
+        wanted = [(file, one) for file, several in said.items() for one in several]
+        for row, (file, one) in zip(found, wanted, strict=True):
+            kind, verdict, part = one.split(" ", 2)
+            assert (row["name"], row["kind"], row["verdict"]) == (file, kind, verdict)
+            assert part in bytes(row["content"]).decode()
+        assert len(outbox(at)) == 8
+        assert all(name.startswith("delta_stores/") and name.endswith(".x12") for name in outbox(at))
+
+
+def test_what_was_larger_than_agreed_is_rejected_by_its_header_alone(database: str, tmp_path: Path) -> None:
+    folders = partners(tmp_path, acme_retail=("documents: 20000", "documents: 2"))
+    with hub("edifact_orders", database, tmp_path, folders=folders) as at:
+        at.drop(SAMPLES / "02_good_three_messages.edi")
+        run(at)
+        (answer,) = answers(at)
+        assert b"UCI+ACME0002+4299999001006:14+4299999000009:14+4+18'UNT+3+1'" in bytes(answer["content"])  # type: ignore[arg-type]

@@ -45,6 +45,13 @@ def test_the_flows_of_the_project_pass(name: str) -> None:
         ("path: csv_orders ", "pfad: csv_orders ", "pull", "pfad"),
         ("{connector: warehouse,", "{connector: folder,", "load[1]", "cannot load"),
         ("settings: {connection: erp}", "settings: {conection: erp}", "load[0]", "connection"),
+        (
+            "acknowledge: {}",
+            "acknowledge: {technical: contrl, connector: warehouse}",
+            "acknowledge",
+            "cannot send",
+        ),
+        ("acknowledge: {}", "acknowledge: {technical: contrl, settings: {pfad: x}}", "acknowledge", "pfad"),
     ],
 )
 def test_what_does_not_fit_is_found_at_its_place(

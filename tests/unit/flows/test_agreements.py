@@ -114,3 +114,37 @@ def test_an_unknown_default_is_refused_with_what_was_meant(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="supplier_code") as caught:
         parse_agreement(write(tmp_path, "acme", text))
     assert caught.value.place is not None and caught.value.place.line == 9
+
+
+def test_answers_are_agreed_in_all_their_parts(tmp_path: Path) -> None:
+    wanted = (
+        "answers:\n  technical: contrl\n  covers: acceptance\n  as: {id: HUB, qualifier: ZZZ}\n  connector: folder\n"
+        "  settings: {path: /srv/out}\n"
+    )
+    agreement = parse_agreement(write(tmp_path, "acme", "partner: acme\nname: A\n" + wanted))
+    assert agreement.technical_answer == "contrl"
+    answering = agreement.answering
+    assert (answering.covers, answering.connector, answering.settings) == (
+        "acceptance",
+        "folder",
+        {"path": "/srv/out"},
+    )
+    assert answering.own is not None
+    assert (answering.own.id, answering.own.qualifier) == ("HUB", "ZZZ")
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ("{technical: control}", "contrl"),
+        ("{covers: everything}", "acceptance"),
+        ("{as: {qualifier: ZZZ}}", "id is missing"),
+        ("{conector: folder}", "connector"),
+    ],
+)
+def test_a_mistake_in_answers_is_named(tmp_path: Path, answers: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_agreement(write(tmp_path, "acme", f"partner: acme\nname: A\nanswers: {answers}\n"))
+    assert says in str(caught.value)
+    assert caught.value.place is not None
+    assert caught.value.place.line == 3

@@ -192,3 +192,11 @@ def test_the_flows_of_the_project_are_usable() -> None:
     registry = FlowRegistry(Path(__file__).parents[3] / "flows")
     assert registry.problems() == []
     assert {"edifact_orders", "csv_orders"} <= set(registry.names())
+
+
+def test_where_answers_go_is_read(tmp_path: Path) -> None:
+    assert "acknowledge: {technical: contrl, business: ordrsp}" in GOOD
+    asked = "acknowledge: {technical: contrl, connector: folder, settings: {path: 'edi/{partner}'}}"
+    text = GOOD.replace("acknowledge: {technical: contrl, business: ordrsp}", asked)
+    step = parse_flow(write(tmp_path, text)).acknowledge
+    assert (step.technical, step.connector, step.settings) == ("contrl", "folder", {"path": "edi/{partner}"})
