@@ -233,7 +233,7 @@ def _print_detail(detail: CaseDetail) -> None:
     if effect is not None:
         out.print()
         out.print(
-            f"effect {effect.id} on {effect.target}: {effect.state.value}, {effect.attempts} attempts",
+            f"effect {effect.id} on {effect.target}: {effect.state.value}, attempts: {effect.attempts}",
             style="bold",
         )
         out.print(f"key {effect.key}; {effect.reason or 'no answer'}", markup=False)

@@ -139,7 +139,7 @@ def test_unknown_senders_and_the_lines_for_an_agreement(run: Run, engine: Engine
 
 def test_in_doubt(run: Run, engine: Engine) -> None:
     case = case_of(run, "D-1")
-    assert "1 attempts" in run("show", case).stdout
+    assert "attempts: 1" in run("show", case).stdout
     with pytest.raises(HubError, match="whether the target has it"):
         run("resolve", case, "-r", "x")
     with pytest.raises(HubError, match="whether the target has it"):
