@@ -275,7 +275,8 @@ class _Look:
     # --- positions
 
     def steps(self) -> tuple[str | int, ...]:
-        return tuple(frame.step for frame in self.frames)
+        # an object whose first key is still to come has none
+        return tuple(frame.step for frame in self.frames if frame.step != -1)
 
     def seen(self, position: int, end: int = 0) -> None:
         """A value begins at a position; remember it when it is on the way to what is wanted."""
