@@ -43,10 +43,19 @@ class Positions:
     def of(self, number: int, ordinal: int) -> Position | None:
         """Where element ``ordinal`` (in document order, the message's own is 0) of message ``number`` begins; ``None``
         where the second look does not get that far."""
+        return self._look(number, ordinal, around=False)
+
+    def around(self, number: int, ordinal: int) -> Position | None:
+        """The same for the elements outside all messages, those before message ``number`` at least."""
+        return self._look(number, ordinal, around=True)
+
+    def _look(self, number: int, ordinal: int, *, around: bool) -> Position | None:
         try:
             if self._scan is None or self._scan.lowest > number:
                 self._scan = _Scan(self.source.again(), self.records)
             found = self._scan.message(number)
+            if around:
+                found = self._scan.outside
         except (OSError, ValueError) as error:
             # the stream is closed by now, or cannot be read twice: the line is good enough
             log.debug("no second look: %s", error)
@@ -66,7 +75,8 @@ class _Scan:
         self.records = records
         self.lowest = 1
         self.found: dict[int, list[Position]] = {}
-        self.current: list[Position] | None = None
+        self.outside: list[Position] = []
+        self.current = self.outside
         self.number = 0
         self.depth = 0
         self.ended = False
@@ -96,14 +106,11 @@ class _Scan:
             self.depth = 1
             self.number += 1
             self.current = self.found[self.number] = []
-        if self.current is not None:
-            parser = self.parser
-            self.current.append(
-                (parser.CurrentLineNumber, parser.CurrentColumnNumber, parser.CurrentByteIndex)
-            )
+        parser = self.parser
+        self.current.append((parser.CurrentLineNumber, parser.CurrentColumnNumber, parser.CurrentByteIndex))
 
     def _end(self, _name: str) -> None:
         if self.depth:
             self.depth -= 1
             if not self.depth:
-                self.current = None
+                self.current = self.outside

@@ -8,7 +8,7 @@ one shape have every value at the same position of their element list.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
@@ -189,7 +189,18 @@ class XmlMessage:
         for ordinal, one in enumerate(self.root().elements()):
             if one is element:
                 return self.positions.of(self.number, ordinal)
+        for ordinal, one in enumerate(_outside(self.around, self.positions.records)):
+            if one is element:
+                return self.positions.around(self.number, ordinal)
         return None
+
+
+def _outside(element: etree._Element, records: frozenset[str]) -> Iterator[etree._Element]:
+    """An element and what is below it, without the records (full names without their first bracket)."""
+    yield element
+    for child in element:
+        if str(child.tag).removeprefix("{") not in records:
+            yield from _outside(child, records)
 
 
 def text_of(element: etree._Element) -> str | None:

@@ -229,6 +229,18 @@ def test_places_are_found_in_any_order_and_of_all_sources(tmp_path: Path) -> Non
     assert trees[3].root.message.place(trees[3].root.element[0]).line == 5
 
 
+def test_places_outside_the_records() -> None:
+    data = b"<a><h x='1'/><r><i>1</i></r>\n<h/>" + b"<r><i>2</i></r>" * 9_000 + b"<h/><r/></a>"
+    trees, _ = read(data, "r")
+    for tree, known in ((trees[0], 2), (trees[-1], 3)):
+        message = tree.root.message
+        for number, element in enumerate(message.around.findall("h")[:known]):
+            place = message.place(element)
+            assert place.offset == [3, 29, len(data) - 12][number]
+            assert place.path == f"/a/h[{number + 1}]"
+    assert trees[0].root.message.place(trees[0].root.message.around).offset == 0
+
+
 def test_a_second_look_while_the_file_is_being_read() -> None:
     data = b"<a>" + b"".join(b"<r><i>%d</i>\n</r>" % i for i in range(20_000)) + b"</a>"
     seen = 0
