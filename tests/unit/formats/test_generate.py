@@ -20,6 +20,7 @@ from orderhub.project import mappings_folder
         ("edifact", "D.96A", "ORDERS"),
         ("edifact", "D.01B", "ORDERS"),
         ("json", None, "record"),
+        ("ubl", None, "Order"),
     ],
 )
 def test_generated_orders_translate_without_a_finding(
@@ -30,7 +31,8 @@ def test_generated_orders_translate_without_a_finding(
     *documents, result = translate_file(path, MappingRegistry(mappings_folder()))
     assert isinstance(result, FileResult)
     assert (result.outcome, result.findings, result.message) == ("translated", [], message)
-    assert result.release == (release or ("D.96A" if format == "edifact" else None))
+    usual = {"edifact": "D.96A", "ubl": "urn:oasis:names:specification:ubl:schema:xsd:Order-2"}
+    assert result.release == (release or usual.get(format))
     numbers = [row.number for row in documents if isinstance(row, DocumentResult)]
     assert len(set(numbers)) == 25
     again = b"".join(generate(format, orders=25, lines=7, seed=3, release=release))
