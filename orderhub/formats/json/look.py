@@ -85,6 +85,15 @@ def locate(raw: bytes, steps: tuple[str | int, ...]) -> tuple[int, int, int]:
     return look.at, look.length, look.depth
 
 
+def locate_all(raw: bytes) -> dict[tuple[str | int, ...], tuple[int, int]]:
+    """Where every value stands: its steps to byte and length (0 for objects and arrays). For whoever asks for many: one
+    look at the text instead of one for each."""
+    look = _LookAtAll(raw)
+    with suppress(Fault):
+        look.value()
+    return look.found
+
+
 class _Found(Exception):
     pass
 
@@ -329,3 +338,14 @@ class _Look:
         elif rest[:1].isdigit() or rest[:1] in (b"+", b".", b"-"):
             todo = "Numbers have no leading zeros and no plus sign, and digits on both sides of the point."
         return self.fault(what, position, todo)
+
+
+class _LookAtAll(_Look):
+    """Remembers every value."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.found: dict[tuple[str | int, ...], tuple[int, int]] = {}
+
+    def seen(self, position: int, end: int = 0) -> None:
+        self.found.setdefault(self.steps(), (position, max(end - position, 0)))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from orderhub.findings import Place
-from orderhub.formats.json.look import locate
+from orderhub.formats.json.look import locate, locate_all
 from orderhub.formats.json.paths import pointer
+
+#: So many places are looked for one by one; who asks for more (a trace of all values) gets them all at one look.
+FEW = 8
 
 
 class Record:
@@ -17,7 +20,18 @@ class Record:
     (``None`` when the file is in another encoding), ``line`` and ``column`` count from 1.
     """
 
-    __slots__ = ("column", "file", "inner", "line", "offset", "outer", "raw", "reference")
+    __slots__ = (
+        "_all",
+        "_asked",
+        "column",
+        "file",
+        "inner",
+        "line",
+        "offset",
+        "outer",
+        "raw",
+        "reference",
+    )
 
     def __init__(
         self,
@@ -39,13 +53,27 @@ class Record:
         self.outer = outer
         self.inner = inner
         self.reference = reference
+        self._asked = 0
+        self._all: dict[tuple[str | int, ...], tuple[int, int]] | None = None
 
     def place(self, steps: tuple[str | int, ...]) -> Place:
         """The place of a value; where it is absent, of what should hold it."""
         wanted = self.inner + steps
-        at, length, depth = locate(self.raw, wanted)
+        at, length, depth = self._locate(wanted)
         found = depth == len(wanted)
         return self.at(at, wanted, length if found else 0)
+
+    def _locate(self, wanted: tuple[str | int, ...]) -> tuple[int, int, int]:
+        self._asked += 1
+        if self._asked <= FEW:
+            return locate(self.raw, wanted)
+        if self._all is None:
+            self._all = locate_all(self.raw)
+        for depth in range(len(wanted), -1, -1):
+            found = self._all.get(wanted[:depth])
+            if found is not None:
+                return found[0], found[1] if depth == len(wanted) else 0, depth
+        return 0, 0, 0
 
     def at(self, byte: int, wanted: tuple[str | int, ...], length: int = 0) -> Place:
         """The place of a byte of ``raw``; ``wanted`` are the steps from the top of ``raw``."""
