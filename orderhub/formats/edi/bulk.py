@@ -8,6 +8,7 @@ that a group costs one look-up and one pass over these places. What depends on m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from orderhub.formats.dialect import BulkReader, ResolvedPath
@@ -18,6 +19,7 @@ from orderhub.formats.edi.tree import GroupNode, Index, OwnIndex, ParsedSegment
 SHAPES = 2_000
 
 _Cell: TypeAlias = tuple[int, int]
+_Qualifiers: TypeAlias = tuple[int, Callable[[ParsedSegment], Any]]
 
 
 class _Layout(NamedTuple):
@@ -31,14 +33,14 @@ class _Layout(NamedTuple):
 
 
 class _Shape:
-    """One index: the cells whose qualifiers matter, and the layouts by their values."""
+    """One index: the segments whose qualifiers matter, with what gets these, and the layouts by their values."""
 
     __slots__ = ("index", "layouts", "qualifiers")
 
-    def __init__(self, index: Index, qualifiers: tuple[_Cell, ...]) -> None:
+    def __init__(self, index: Index, qualifiers: tuple[_Qualifiers, ...]) -> None:
         self.index = index
         self.qualifiers = qualifiers
-        self.layouts: dict[tuple[str, ...], _Layout] = {}
+        self.layouts: dict[tuple[Any, ...], _Layout] = {}
 
 
 def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) -> BulkReader:
@@ -54,7 +56,7 @@ def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) 
             if len(shapes) >= SHAPES:
                 shapes.clear()
             shape = shapes[id(index)] = _Shape(index, _qualifiers(selections, index))
-        key = tuple([segments[at][flat] for at, flat in shape.qualifiers])
+        key = tuple([qualifiers(segments[at]) for at, qualifiers in shape.qualifiers])
         layout = shape.layouts.get(key)
         if layout is None:
             if len(shape.layouts) >= SHAPES:
@@ -72,15 +74,15 @@ def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) 
     return read
 
 
-def _qualifiers(selections: Sequence[Selection], index: Index) -> tuple[_Cell, ...]:
-    """The cells that any path's qualifiers look at."""
-    cells: dict[_Cell, None] = {}
+def _qualifiers(selections: Sequence[Selection], index: Index) -> tuple[_Qualifiers, ...]:
+    """The segments whose cells any path's qualifiers look at, and what gets these cells."""
+    cells: dict[int, set[int]] = {}
     for selection in selections:
         tests = [*selection.tests, *(test for c in selection.candidates for test in c.tests)]
         for at in index.get(selection.position, ()):
             for test in tests:
-                cells.update(dict.fromkeys((at, flat) for flat in test.flats))
-    return tuple(cells)
+                cells.setdefault(at, set()).update(test.flats)
+    return tuple((at, itemgetter(*sorted(flats))) for at, flats in cells.items())
 
 
 def _layout(
