@@ -72,6 +72,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``orderhub mapping``."""
     app.command("coverage")(coverage)
     app.command("diff")(diff)
+    app.command("versions")(versions)
 
 
 def coverage(
@@ -162,3 +163,28 @@ def diff(
         )
     if found.differing:
         raise typer.Exit(1)
+
+
+def versions(
+    name: Annotated[str, typer.Argument(help="A mapping's name.")],
+    json_output: Json = False,
+) -> None:
+    """The states of a mapping that made documents, as the ledger keeps them: version, content hash, first use. Each can be
+    named in `orderhub mapping diff` as NAME@VERSION or NAME@HASH."""
+    from orderhub.ledger.kept_mappings import kept_versions
+
+    with hub.ledger() as engine, engine.connect() as connection:
+        found = kept_versions(connection, name)
+    if json_output:
+        print_json(found)
+        return
+    rows = [
+        {
+            "version": one.version,
+            "content_hash": one.content_hash[:12],
+            "first_used": one.first_used_at.isoformat(timespec="seconds"),
+        }
+        for one in found
+    ]
+    empty = f"The mapping {name} has made no document yet."
+    print_table(name, ("version", "content_hash", "first_used"), rows, empty=empty)

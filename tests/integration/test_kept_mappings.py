@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ import msgspec
 import pytest
 from hub_harness import PROJECT, Hub, ProjectFolders, hub
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner
 
+from orderhub.cli.mapping import app as mapping_app
 from orderhub.cli.mapping_files import mapping_version
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.documents import canonical_bytes
@@ -168,6 +171,8 @@ def test_two_kept_versions_are_compared_over_files(
     monkeypatch.setattr("orderhub.cli.hub.ledger", ledger)
     before, after = mapping_version(f"{NAME}@1"), mapping_version(f"{NAME}@2")
     assert mapping_version(f"{NAME}@{row['mapping_hash'][:12]}").content_hash == row["mapping_hash"]
+    listed = CliRunner().invoke(mapping_app, ["versions", NAME, "--json"])
+    assert [one["version"] for one in json.loads(listed.stdout)] == [1, 2]
     file = tmp_path / "orders.csv"
     file.write_bytes(ORDERS)
     found = compare(before, after, at.ctx.mappings, [file])
