@@ -76,7 +76,9 @@ def age(since: dt.datetime, now: dt.datetime | None = None) -> str:
     days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
     if days:
         return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else "just now"
 
 
 @app.command("list")
@@ -223,10 +225,11 @@ def _print_detail(detail: CaseDetail) -> None:
         markup=False,
     )
     out.print(f"{words(case.code)}  {case.field}  {case.value}".rstrip(), style="bold", markup=False)
-    out.print(
-        f"kept back for {age(case.since)}, file {case.file}, flow {case.flow}, partner {case.agreement or '–'}"
-    )
-    out.print(f"owner: {case.owner or (case.default_owner or 'nobody') + ' (by the flow)'}")
+    since = f"{case.since.isoformat(timespec='minutes')} ({age(case.since)})"
+    out.print(f"kept back since {since}", markup=False)
+    out.print(f"file {case.file}, flow {case.flow}, partner {case.agreement or '–'}", markup=False)
+    owner = case.owner or (f"{case.default_owner} (by the flow)" if case.default_owner else "nobody")
+    out.print(f"owner: {owner}", markup=False)
     if detail.held_with:
         out.print(f"{detail.held_with} other messages of the file wait for it alone.", style="yellow")
     effect = detail.effect

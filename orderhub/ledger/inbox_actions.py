@@ -101,6 +101,7 @@ def _locked(
     connection: Connection, wanted: Sequence[Seen], *, open: bool = True, subjects: bool = True
 ) -> tuple[list[Row[Any]], list[PassedOver]]:
     """Lock cases, and before them what they are about; those that fit what was seen, and the others."""
+    wanted = list({one.id: one for one in wanted}.values())
     ids = [one.id for one in wanted]
     if subjects:
         rows = connection.execute(_READ, {"ids": ids}).all()
@@ -320,19 +321,19 @@ def for_all(
     """Act on every case that fits, in transactions of ``CHUNK`` cases; at most ``at_once`` of them."""
     chosen = retrying(engine, lambda connection: seen(connection, where, owners=owners, limit=at_once + 1))
     more, chosen = len(chosen) > at_once, chosen[:at_once]
-    done: list[int] = []
+    # in the order they were done; those that went with others of their file need no second time
+    done: dict[int, None] = {}
     bad: list[PassedOver] = []
     flows: set[str] = set()
     for start in range(0, len(chosen), CHUNK):
-        # those that went with others of their file need no second time
-        part = [one for one in chosen[start : start + CHUNK] if one.id not in set(done)]
+        part = [one for one in chosen[start : start + CHUNK] if one.id not in done]
         if not part:
             continue
         acted = _in_one(engine, act, part)
-        done += acted.cases
+        done |= dict.fromkeys(acted.cases)
         bad += acted.passed_over
         flows |= set(acted.flows)
-    return Acted(cases=done, passed_over=bad, flows=sorted(flows), more=more)
+    return Acted(cases=list(done), passed_over=bad, flows=sorted(flows), more=more)
 
 
 def _in_one(engine: Engine, act: Callable[[Connection, list[Seen]], Acted], part: list[Seen]) -> Acted:

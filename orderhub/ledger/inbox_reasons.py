@@ -99,5 +99,5 @@ WORDS: dict[str, str] = {
 
 
 def words(code: str) -> str:
-    """A code in plain words, in English; rules of a suite and codes without words by their own name."""
-    return WORDS.get(code) or code.replace("_", " ").lower()
+    """A code in plain words, in English; one without words as it is, a rule of a suite by its name."""
+    return WORDS.get(code) or (code if code.isupper() else code.replace("_", " "))

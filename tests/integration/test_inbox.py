@@ -169,6 +169,35 @@ def test_everything_that_is_kept_back_is_one_list_by_age(engine: Engine) -> None
     assert found[1].field == "lines[].unit"
 
 
+def test_a_file_in_part_is_a_case_only_when_something_of_the_file_itself_is_wrong(engine: Engine) -> None:
+    none = Finding(code="NO_MAPPING", severity=Severity.WARNING, message="No mapping fits INVOIC.")
+
+    def part(name: str, *findings: Finding) -> None:
+        from orderhub.ledger import interchanges
+
+        with transaction(engine) as connection:
+            arrive(connection, name)
+            [claim] = interchanges.claim_received(connection, "acme_orders", worker="t")
+        with transaction(engine) as connection:
+            made = [
+                TranslatedDocument(ordinal=1, document=order(f"{name}-1"), mapping=STAMP),
+                unusable(2, f"{name}-2", unknown_unit("KTN")),
+            ]
+            documents.insert_translated(connection, claim, made)
+            summary = TranslationSummary(
+                state=InterchangeState.PARTIAL, format="edifact", messages=2, findings=findings
+            )
+            interchanges.finish_translation(connection, claim, summary)
+
+    part("orders")
+    part("mixed", none)
+    assert [(case.number, case.state.value) for case in open_cases(engine)] == [
+        ("orders-2", "quarantined"),
+        ("mixed-2", "quarantined"),
+        ("mixed", "partial"),
+    ]
+
+
 def test_one_repair_serves_a_reason(engine: Engine) -> None:
     something_of_everything(engine)
     counted = groups(engine)
