@@ -104,7 +104,7 @@ def acknowledge(flow: str, context: Context) -> None:
 
 
 def _is_backfill(context: Context) -> bool:
-    return str(context["dag_run"].run_type) == DagRunType.BACKFILL_JOB.value
+    return str(context["dag_run"].run_type) == str(DagRunType.BACKFILL_JOB.value)
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:
