@@ -127,6 +127,7 @@ class Trial:
             **environment,
             "ORDERHUB_DATABASE_URL": database_url,
             "ORDERHUB_INBOX_FOLDER": str(self.inbox),
+            "ORDERHUB_OUTBOX_FOLDER": str(folder / "outbox"),
             "ORDERHUB_ARCHIVE_URL": (folder / "archive").as_uri(),
             "ORDERHUB_FLOWS_FOLDER": str(self._flows()),
             "ORDERHUB_LOG_LEVEL": "WARNING",
@@ -275,12 +276,14 @@ class Trial:
             part.replace(folder / name)
 
     def _left(self) -> int:
-        """How much is still to be done: files, interchanges, batches, effects."""
+        """How much is still to be done: files, interchanges, batches, effects, answers."""
         waiting = sum(1 for path in (self.inbox / "edifact_orders").iterdir() if path.is_file())
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(
                 """
-                SELECT (SELECT count(*) FROM ledger.interchange WHERE state = 'received' OR settled_at IS NULL)
+                SELECT (SELECT count(*) FROM ledger.interchange
+                        WHERE state = 'received' OR settled_at IS NULL OR answered_at IS NULL)
+                    + (SELECT count(*) FROM ledger.reply_sending WHERE state <> 'sent')
                     + (SELECT count(*) FROM ledger.document WHERE state IN ('translated', 'accepted', 'loading'))
                     + (SELECT count(*) FROM ledger.outbox WHERE state IN ('pending', 'leased', 'in_doubt'))
                 """
@@ -325,6 +328,7 @@ class Trial:
                 ).fetchall()
             )
             self._count_warehouse(connection, result)
+            self._count_answers(connection, result)
         assert whole_file_copies is not None
         seen = sum(result.states.values()) + int(whole_file_copies[0])
         if seen != self.sent.sent:
@@ -343,6 +347,33 @@ class Trial:
             result.faults.append(f"{number} was reported as a conflict and is none")
         if self.erp is not None and "tryton" in self.plan.targets:
             self._count_tryton(result)
+
+    def _count_answers(self, connection: psycopg.Connection[tuple[object, ...]], result: Result) -> None:
+        """Every file is answered, by numbers without a gap, and what lies in the partner's folder are the stored bytes."""
+        numbers = connection.execute(
+            "SELECT count(*), count(DISTINCT number), coalesce(max(number), 0) FROM ledger.reply"
+        ).fetchone()
+        assert numbers is not None
+        if len(set(numbers)) != 1:
+            result.faults.append(
+                f"control numbers have gaps or doubles: count, distinct and last are {numbers}"
+            )
+        unanswered = connection.execute(
+            "SELECT i.name FROM ledger.interchange AS i WHERE i.problem IS NULL AND NOT EXISTS "
+            "(SELECT 1 FROM ledger.reply_sending AS s WHERE s.interchange_id = i.id)"
+        ).fetchall()
+        result.faults += [f"{row[0]} was not answered" for row in unanswered]
+        stored = {
+            str(row[0]): row[1]
+            for row in connection.execute(
+                "SELECT s.name, r.content FROM ledger.reply_sending AS s JOIN ledger.reply AS r ON r.id = s.reply_id"
+            )
+        }
+        written = {path.name: path.read_bytes() for path in (self.folder / "outbox").rglob("[!.]*.edi")}
+        if written != stored:
+            result.faults.append(
+                f"{len(stored)} answers are stored, {len(written)} lie in the partner's folder"
+            )
 
     def _count_warehouse(self, connection: psycopg.Connection[tuple[object, ...]], result: Result) -> None:
         """Every version counts: an order that is there in two versions was loaded twice."""
