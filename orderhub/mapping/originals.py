@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from io import BytesIO
 
 import msgspec
 
@@ -53,7 +54,8 @@ def open_message(
     :raises SourceError: the original cannot be read.
     """
     count = 0
-    for tree in open_session(mappings, data, name=name, mapping=mapping):
+    # as a stream: what stands behind the message is not looked at
+    for tree in open_session(mappings, BytesIO(data), name=name, mapping=mapping):
         count = tree.number
         if count < number:
             continue
