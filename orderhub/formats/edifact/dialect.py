@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+from pathlib import Path
 from typing import ClassVar
 
-from orderhub.formats.dialect import DeclarationError, NumberFormat, SourceDeclaration
 from orderhub.formats.edi import paths, select
-from orderhub.formats.edi.grammar import Composite, Segment
+from orderhub.formats.edi.dialect import EdiDialect
+from orderhub.formats.edi.grammar import Composite, Message, Segment
 from orderhub.formats.edi.scope import EdiScope, Within
+from orderhub.formats.edi.tables import Tables
 from orderhub.formats.edi.unread import Naming
 from orderhub.formats.edifact import elements
 from orderhub.formats.edifact.grammar import GRAMMAR_FOLDER, directory, releases
@@ -16,41 +17,25 @@ from orderhub.formats.edifact.naming import EdifactNaming
 from orderhub.formats.edifact.paths import NOTATION
 
 
-class EdifactDialect:
+class EdifactDialect(EdiDialect["EdifactScope"]):
     """Stateless. ``release`` of a source is the directory (``D.96A``), ``message`` the type (``ORDERS``)."""
 
-    format = "edifact"
+    format: ClassVar[str] = "edifact"
+    source_words: ClassVar[str] = "An EDIFACT source"
+    release_words: ClassVar[str] = "the directory"
+    message_words: ClassVar[str] = "message"
+    example: ClassVar[str] = "D.96A, or the one that UNH names"
+    folder: ClassVar[Path] = GRAMMAR_FOLDER
+    #: ISO 9735 10.1: point and comma are decimal marks.
+    marks: ClassVar[str] = ".,"
 
-    def numbers(self, source: SourceDeclaration) -> NumberFormat:
-        """ISO 9735 10.1: point and comma are decimal marks, there is no grouping."""
-        return NumberFormat(marks=".,")
+    def tables(self, release: str) -> Tables | None:
+        return directory(release)
 
-    def scope(self, source: SourceDeclaration) -> EdifactScope:
-        if not source.release:
-            raise DeclarationError(
-                "An EDIFACT source needs the release of its directory.",
-                key="release",
-                todo="Write release: D.96A, or the one that UNH names.",
-                suggestions=releases(),
-            )
-        tables = directory(source.release)
-        if tables is None:
-            raise DeclarationError(
-                f"There is no grammar for the directory {source.release!r}.",
-                key="release",
-                todo=f"There are {', '.join(releases())} in {GRAMMAR_FOLDER.parent.name}/{GRAMMAR_FOLDER.name}.",
-                suggestions=difflib.get_close_matches(source.release, releases(), 3, 0.5),
-            )
-        message = tables.message(source.message or "")
-        if message is None:
-            raise DeclarationError(
-                f"The directory {source.release} has no message {source.message!r} here."
-                if source.message
-                else "An EDIFACT source needs the message type.",
-                key="message",
-                todo=f"There are {', '.join(tables.message_names)}.",
-                suggestions=difflib.get_close_matches(source.message or "", tables.message_names, 3, 0.5),
-            )
+    def releases(self) -> list[str]:
+        return releases()
+
+    def made(self, message: Message) -> EdifactScope:
         return EdifactScope(message, message.root, None, None)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import ClassVar
 
-from orderhub.formats.dialect import DeclarationError, NumberFormat, PathError, SourceDeclaration
+from orderhub.formats.dialect import PathError
 from orderhub.formats.edi import paths, select
-from orderhub.formats.edi.grammar import Composite, Element, Segment
+from orderhub.formats.edi.dialect import EdiDialect
+from orderhub.formats.edi.grammar import Composite, Element, Message, Segment
 from orderhub.formats.edi.scope import EdiScope, Within
+from orderhub.formats.edi.tables import Tables
 from orderhub.formats.edi.unread import Naming
 from orderhub.formats.x12.check import element_path
 from orderhub.formats.x12.grammar import GRAMMAR_FOLDER, release_tables, releases
@@ -16,41 +19,25 @@ from orderhub.formats.x12.naming import X12Naming
 from orderhub.formats.x12.paths import NOTATION, parse, split_element
 
 
-class X12Dialect:
+class X12Dialect(EdiDialect["X12Scope"]):
     """Stateless. ``release`` of a source is the version (``004010``), ``message`` the transaction set (``850``)."""
 
-    format = "x12"
+    format: ClassVar[str] = "x12"
+    source_words: ClassVar[str] = "An X12 source"
+    release_words: ClassVar[str] = "the standard"
+    message_words: ClassVar[str] = "transaction set"
+    example: ClassVar[str] = '"004010", or the one that GS08 begins with'
+    folder: ClassVar[Path] = GRAMMAR_FOLDER
+    #: X12.6: a point; implied decimals are put in by the reader.
+    marks: ClassVar[str] = "."
 
-    def numbers(self, source: SourceDeclaration) -> NumberFormat:
-        """X12.6: a point as decimal mark, no grouping; implied decimals are put in by the reader."""
-        return NumberFormat(marks=".")
+    def tables(self, release: str) -> Tables | None:
+        return release_tables(release)
 
-    def scope(self, source: SourceDeclaration) -> X12Scope:
-        if not source.release:
-            raise DeclarationError(
-                "An X12 source needs its release.",
-                key="release",
-                todo='Write release: "004010", or the one that GS08 begins with.',
-                suggestions=releases(),
-            )
-        tables = release_tables(source.release)
-        if tables is None:
-            raise DeclarationError(
-                f"There is no grammar for the release {source.release!r}.",
-                key="release",
-                todo=f"There are {', '.join(releases())} in {GRAMMAR_FOLDER.parent.name}/{GRAMMAR_FOLDER.name}.",
-                suggestions=difflib.get_close_matches(source.release, releases(), 3, 0.5),
-            )
-        message = tables.message(source.message or "")
-        if message is None:
-            raise DeclarationError(
-                f"The release {source.release} has no transaction set {source.message!r} here."
-                if source.message
-                else "An X12 source needs the transaction set.",
-                key="message",
-                todo=f"There are {', '.join(tables.message_names)}.",
-                suggestions=difflib.get_close_matches(source.message or "", tables.message_names, 3, 0.5),
-            )
+    def releases(self) -> list[str]:
+        return releases()
+
+    def made(self, message: Message) -> X12Scope:
         return X12Scope(message, message.root, None, None)
 
 
