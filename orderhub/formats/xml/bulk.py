@@ -50,9 +50,11 @@ def bulk_reader(paths: Sequence[ResolvedPath], selections: Sequence[Selection]) 
         elements = node.elements()
         layouts = shapes.get(shape)
         if layouts is None:
-            if len(shapes) >= LAYOUTS:
-                shapes.clear()
-            layouts = shapes[shape] = _Layouts(tuple(_tested(selections, shape)))
+            layouts = _Layouts(tuple(_tested(selections, shape)))
+            if shape.kept:
+                if len(shapes) >= LAYOUTS:
+                    shapes.clear()
+                shapes[shape] = layouts
         key = tuple(
             [elements[at].text if name is None else elements[at].get(name) for at, name in layouts.tested]
         )

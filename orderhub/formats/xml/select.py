@@ -135,9 +135,11 @@ def _below(steps: tuple[CompiledStep, ...], attribute: str | None) -> Callable[[
             else:
                 places = known.get(shape)
                 if places is None:
-                    if len(known) >= KNOWN:
-                        known.clear()
-                    places = known[shape] = positions(shape, rest)
+                    places = positions(shape, rest)
+                    if shape.kept:
+                        if len(known) >= KNOWN:
+                            known.clear()
+                        known[shape] = places
                 within = inner.elements()
                 found = [within[place] for place in places]
             for element in found:

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 #: Shapes that are kept by all mappings together.
 SHAPES = 4_000
+#: Larger groups hardly come twice in the same shape; nothing is kept about them.
+LARGEST_SHAPE = 1_000
 
 
 class Shape:
-    """How the elements of a group are nested. ``children[i]`` are the positions of the children of element ``i``."""
+    """How the elements of a group are nested. ``children[i]`` are the positions of the children of element ``i``. ``kept``:
+    whether it is worth remembering anything about it."""
 
-    __slots__ = ("children", "tags")
+    __slots__ = ("children", "kept", "tags")
 
     def __init__(self, tags: tuple[str, ...], counts: tuple[int, ...]) -> None:
         self.tags = tags
+        self.kept = len(tags) <= LARGEST_SHAPE
         self.children: list[list[int]] = [[] for _ in tags]
         open_elements: list[tuple[int, int]] = []
         for position, count in enumerate(counts):
@@ -85,9 +89,11 @@ class XmlNode:
             key = (tuple([e.tag for e in elements]), tuple([len(e) for e in elements]))
             shape = _shapes.get(key)
             if shape is None:
-                if len(_shapes) >= SHAPES:
-                    _shapes.clear()
-                shape = _shapes[key] = Shape(*key)
+                shape = Shape(*key)
+                if shape.kept:
+                    if len(_shapes) >= SHAPES:
+                        _shapes.clear()
+                    _shapes[key] = shape
             self._shape = shape
         return self._shape
 

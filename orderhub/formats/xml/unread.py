@@ -236,11 +236,13 @@ class UnreadFinder:
         kind = (shape, active, path)
         plans = self.plans.get(kind)
         if plans is None:
-            if len(self.plans) >= _PLANS:
-                self.plans.clear()
             tested: dict[tuple[int, str | None], None] = {}
             _tested(shape, 0, active, tested)
-            plans = self.plans[kind] = _Plans(tuple(tested), {})
+            plans = _Plans(tuple(tested), {})
+            if shape.kept:
+                if len(self.plans) >= _PLANS:
+                    self.plans.clear()
+                self.plans[kind] = plans
         key = tuple(
             [elements[at].text if name is None else elements[at].get(name) for at, name in plans.tested]
         )

@@ -386,3 +386,23 @@ def test_reading_many_paths_at_one_go_gives_what_the_getters_give() -> None:
         at_once = dict(zip(present, values, strict=True))
         for position, path in enumerate(paths):
             assert (at_once.get(position) or None) == (path.get(node) or None), path.text
+
+
+def test_large_groups_of_ever_other_shapes_are_read_and_not_remembered() -> None:
+    from orderhub.formats.xml import tree as trees
+
+    group = scope().enter("G")
+    inner = group.scope
+    assert isinstance(inner, BulkScope)
+    paths = [inner.resolve("Last"), inner.resolve("@n")]
+    read = inner.reader(paths)
+    assert read is not None
+    before = len(trees._shapes)
+    for count in range(2_000, 2_010):
+        text = f"<Order><G n='{count}'>{'<x/>' * count}<Last>z</Last></G></Order>"
+        root = message(text)
+        [node] = group.nodes(root)
+        assert read(node) == ((0, 1), ["z", str(count)])
+        left = scope().unread(paths, [group])(root)
+        assert left == []
+    assert len(trees._shapes) == before
