@@ -98,17 +98,16 @@ _OWN = text(
 
 
 def _locked(
-    connection: Connection, wanted: Sequence[Seen], *, open: bool = True, subjects: bool = True
+    connection: Connection, wanted: Sequence[Seen], *, open: bool = True
 ) -> tuple[list[Row[Any]], list[PassedOver]]:
     """Lock cases, and before them what they are about; those that fit what was seen, and the others."""
     wanted = list({one.id: one for one in wanted}.values())
     ids = [one.id for one in wanted]
-    if subjects:
-        rows = connection.execute(_READ, {"ids": ids}).all()
-        connection.execute(_LOCK_INTERCHANGES, {"ids": sorted({row.interchange_id for row in rows})})
-        about = [row.document_id for row in rows if row.document_id is not None]
-        effects.lock(connection, about)
-        connection.execute(_LOCK_DOCUMENTS, {"ids": about})
+    rows = connection.execute(_READ, {"ids": ids}).all()
+    connection.execute(_LOCK_INTERCHANGES, {"ids": sorted({row.interchange_id for row in rows})})
+    about = [row.document_id for row in rows if row.document_id is not None]
+    effects.lock(connection, about)
+    connection.execute(_LOCK_DOCUMENTS, {"ids": about})
     found = {row.id: row for row in connection.execute(_LOCK, {"ids": ids})}
     good, bad = [], []
     for one in wanted:
@@ -157,7 +156,7 @@ def assign(
     owner = clean(owner.strip())[:200]
     if not owner:
         raise LedgerError("Nobody was named.", todo="Name who looks after it, or release it.")
-    rows, bad = _locked(connection, wanted, subjects=False)
+    rows, bad = _locked(connection, wanted)
     connection.execute(_OWN, {"ids": [row.id for row in rows], "owner": owner})
     _note_down(connection, rows, actor, action, {"owner": owner})
     return Acted(cases=[row.id for row in rows], passed_over=bad)
@@ -165,7 +164,7 @@ def assign(
 
 def release(connection: Connection, wanted: Sequence[Seen], *, actor: str) -> Acted:
     """Give cases back to the owner of their flow."""
-    rows, bad = _locked(connection, wanted, subjects=False)
+    rows, bad = _locked(connection, wanted)
     connection.execute(_OWN, {"ids": [row.id for row in rows], "owner": None})
     _note_down(connection, rows, actor, "inbox.release", {})
     return Acted(cases=[row.id for row in rows], passed_over=bad)

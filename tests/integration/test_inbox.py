@@ -29,7 +29,7 @@ from orderhub.connector import OutcomeState
 from orderhub.errors import LedgerError
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import audit, documents, inbox, inbox_actions, inbox_alerts, inbox_detail, inbox_senders
-from orderhub.ledger.engine import transaction
+from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.inbox import Case, CaseFilter, CaseState, Reason, Seen
 from orderhub.ledger.inbox_actions import Acted, CaseChanged
 from orderhub.ledger.records import Target, TranslatedDocument, TranslationSummary
@@ -600,3 +600,45 @@ def test_the_intake_reports_what_became_too_old(engine: Engine, caplog: pytest.L
     time.sleep(0.2)
     chore.stop()
     assert caplog.text.count("INBOX_OVERDUE") == 1
+
+
+def test_people_and_translations_at_the_same_moment_wait_for_each_other(engine: Engine) -> None:
+    """Retry, take and release beside translations of the same files: nobody is thrown out by a deadlock."""
+    for number in range(6):
+        bad = [unusable(at, f"F{number}-{at}", unknown_unit("KTN")) for at in range(1, 21)]
+        file(engine, f"file{number}.edi", bad, state=InterchangeState.REFUSED)
+
+    def person(name: int) -> int:
+        done = 0
+        for turn in range(6):
+            cases = open_cases(engine)
+            chosen = cases[name::3] if turn % 2 else cases[::-1][name::2]
+            what = (inbox_actions.take, inbox_actions.retry, inbox_actions.release)[(name + turn) % 3]
+            seen = [Seen(case.id, case.version) for case in chosen]
+
+            def work(connection: Any, what: Any = what, seen: list[Seen] = seen) -> Acted:
+                return what(connection, seen, actor=f"user{name}")  # type: ignore[no-any-return]
+
+            done += len(retrying(engine, work).cases)
+        return done
+
+    def translator(_: int) -> int:
+        from orderhub.ledger import interchanges
+
+        for _turn in range(12):
+            with transaction(engine) as connection:
+                claims = interchanges.claim_received(connection, "acme_orders", worker="t")
+            for claim in claims:
+                wanted = sorted(claim.ordinals or ())
+                again = [
+                    unusable(at, f"F{claim.id - 1}-{at}", unknown_unit("KTN")) for at in reversed(wanted)
+                ]
+                with transaction(engine) as connection:  # without a second try, as the stage does it
+                    documents.insert_translated(connection, claim, again)
+                    summary = TranslationSummary(state=InterchangeState.REFUSED, messages=20)
+                    interchanges.finish_translation(connection, claim, summary)
+        return 0
+
+    done = together(lambda number: person(number) if number < 3 else translator(number), 5)
+    assert sum(done) > 0
+    assert {case.state.value for case in open_cases(engine)} <= {"quarantined"}

@@ -283,3 +283,33 @@ def test_a_whole_file_is_retried_once(client, inbox: SeededInbox, engine: Engine
         file = connection.execute(query).scalar_one()
     assert client.post(f"/api/v1/interchanges/{file}/retry", json={"reason": "mended"}).status_code == 202
     assert client.post(f"/api/v1/interchanges/{file}/retry", json={"reason": "mended"}).status_code == 409
+
+
+def test_a_whole_file_is_retried_from_its_page(client, inbox: SeededInbox, engine: Engine) -> None:  # type: ignore[no-untyped-def]
+    with engine.connect() as connection:
+        query = text("SELECT id FROM ledger.interchange WHERE name = 'broken.edi'")
+        file = connection.execute(query).scalar_one()
+    shown = client.get(f"/files/{file}", headers={"accept": "text/html"}).text
+    assert "Retry the whole file" in shown
+    assert (
+        "Retry the whole file"
+        not in client.get(f"/files/{file}", as_="viewer", headers={"accept": "text/html"}).text
+    )
+    assert client.post(f"/files/{file}/retry", data={"reason": "mended"}).status_code == 303
+    assert client.post(f"/files/{file}/retry", data={"reason": "again"}).status_code == 409
+    shown = client.get(f"/files/{file}", headers={"accept": "text/html"}).text
+    assert "Retry the whole file" not in shown
+
+
+def test_what_a_partner_wrote_stays_text(client, inbox: SeededInbox, engine: Engine) -> None:  # type: ignore[no-untyped-def]
+    hostile = "<img src=x onerror=alert(1)>"
+    with transaction(engine) as connection:
+        values = {"hostile": hostile}
+        connection.execute(
+            text("UPDATE ledger.inbox_case SET value = :hostile WHERE code = 'VALUE_LOOKUP'"), values
+        )
+        connection.execute(text("UPDATE ledger.inbox_case SET number = :hostile, message = :hostile"), values)
+    for path in ("/inbox", f"/inbox/{inbox.cases['ACME-20001']}", "/inbox?view=senders"):
+        shown = client.get(path, headers={"accept": "text/html"}).text
+        assert hostile not in shown, path
+    assert client.get("/api/v1/inbox").json()["cases"][0]["number"] == hostile
