@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
@@ -11,6 +12,8 @@ from orderhub.findings import Place
 from orderhub.formats.dialect import SeveralValues
 from orderhub.formats.xml.tree import Shape, XmlNode, text_of
 
+#: Places that are looked up at most for the values of one path.
+PLACES = 200
 #: Shapes of which a path knows its way.
 KNOWN = 1_000
 
@@ -47,8 +50,12 @@ class CompiledStep(NamedTuple):
             return False
         if self.nth is None:
             return True
-        before = element.itersiblings(self.tag, preceding=True)
-        return self.nth == 1 + sum(1 for one in before if all(test.holds(one) for test in self.tests))
+        before = 0
+        for one in element.itersiblings(self.tag, preceding=True):
+            before += all(test.holds(one) for test in self.tests)
+            if before >= self.nth:  # among many, only so many are counted
+                return False
+        return before == self.nth - 1
 
 
 class Selection(NamedTuple):
@@ -210,9 +217,8 @@ def locator(selection: Selection, names: Sequence[str]) -> Callable[[XmlNode], l
     def where(node: XmlNode) -> list[Place]:
         start, message = start_of(node, selection), node.message
         found = elements(start, steps)
-        places = [
-            message.place(element, attribute) for element in found if value_of(element, attribute) is not None
-        ]
+        there = (element for element in found if value_of(element, attribute) is not None)
+        places = [message.place(element, attribute) for element in islice(there, PLACES)]
         if places:
             return places
         if found:

@@ -52,7 +52,16 @@ _shapes: dict[tuple[tuple[str, ...], tuple[int, ...]], Shape] = {}
 class XmlNode:
     """An element at which paths begin. ``groups`` (of a message's own node) are the nodes of groups that were entered."""
 
-    __slots__ = ("__weakref__", "_by_name", "_elements", "_shape", "element", "groups", "message")
+    __slots__ = (
+        "__weakref__",
+        "_by_name",
+        "_elements",
+        "_ordinals",
+        "_shape",
+        "element",
+        "groups",
+        "message",
+    )
 
     def __init__(self, element: etree._Element, message: XmlMessage) -> None:
         self.element = element
@@ -61,6 +70,7 @@ class XmlNode:
         self._elements: list[etree._Element] | None = None
         self._shape: Shape | None = None
         self._by_name: dict[str, list[etree._Element]] | None = None
+        self._ordinals: dict[etree._Element, int] | None = None
 
     def by_name(self) -> dict[str, list[etree._Element]]:
         """The children by their full names."""
@@ -76,6 +86,12 @@ class XmlNode:
         if self._elements is None:
             self._elements = list(self.element.iter())
         return self._elements
+
+    def ordinals(self) -> dict[etree._Element, int]:
+        """Where each of the elements stands among them."""
+        if self._ordinals is None:
+            self._ordinals = {element: at for at, element in enumerate(self.elements())}
+        return self._ordinals
 
     @property
     def known_shape(self) -> Shape | None:
@@ -192,9 +208,9 @@ class XmlMessage:
     def _exact(self, element: etree._Element) -> tuple[int, int, int] | None:
         if self.positions is None:
             return None
-        for ordinal, one in enumerate(self.root().elements()):
-            if one is element:
-                return self.positions.of(self.number, ordinal)
+        own = self.root().ordinals().get(element)
+        if own is not None:
+            return self.positions.of(self.number, own)
         for ordinal, one in enumerate(_outside(self.around, self.positions.records)):
             if one is element:
                 return self.positions.around(self.number, ordinal)

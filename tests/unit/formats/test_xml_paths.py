@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -406,3 +407,19 @@ def test_large_groups_of_ever_other_shapes_are_read_and_not_remembered() -> None
         left = scope().unread(paths, [group])(root)
         assert left == []
     assert len(trees._shapes) == before
+
+
+def test_hundred_thousand_of_what_stands_once_are_no_trouble() -> None:
+    """Neither an index nor a place may cost more the more siblings there are."""
+    begun = time.process_time()
+    root = message("<Order>" + "".join(f"<Id n='{n}'>{n}</Id>" for n in range(100_000)) + "</Order>")
+    source = scope()
+    one, first, last = (source.resolve(path) for path in ("Id", "Id[1]", "Id[99999]"))
+    with pytest.raises(SeveralValues):
+        one.get(root)
+    assert one.where(root)[1].path == "/Order/Id[2]"
+    assert (first.get(root), last.get(root)) == ("0", "99998")
+    left = source.unread([first], [], lambda name: name != "@n")(root)
+    assert len(left) == 99_999
+    assert left[-1].place().path == "/Order/Id[100000]"
+    assert time.process_time() - begun < 20
