@@ -6,6 +6,8 @@ the lease. A connector is idempotent by key, so a lease that ran out is simply s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection, text
 
@@ -150,3 +152,28 @@ _OPEN = text(
 def unsent(connection: Connection, flow: str) -> int:
     """Sendings of the flow that did not succeed yet."""
     return int(connection.execute(_OPEN, {"flow": flow}).scalar_one())
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """How far some interchanges are: ``open`` have no outcome yet; answers to them that were ``sent``, and that ``wait``."""
+
+    open: int
+    sent: int
+    waiting: int
+
+
+_ANSWERED = text(
+    """
+    SELECT
+        (SELECT count(*) FROM ledger.interchange
+         WHERE id = ANY(CAST(:ids AS bigint[])) AND answered_at IS NULL) AS open,
+        count(*) FILTER (WHERE s.state = 'sent') AS sent, count(*) FILTER (WHERE s.state <> 'sent') AS waiting
+    FROM ledger.reply_sending AS s WHERE s.interchange_id = ANY(CAST(:ids AS bigint[]))
+    """
+)
+
+
+def answered(connection: Connection, interchanges: Sequence[int]) -> Answered:
+    """How far the answers to these interchanges are."""
+    row = connection.execute(_ANSWERED, {"ids": list(interchanges)}).one()
+    return Answered(open=row.open, sent=row.sent, waiting=row.waiting)

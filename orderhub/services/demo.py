@@ -12,12 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from orderhub.findings import Finding, Place
-from orderhub.ledger import engine, queries
+from orderhub.ledger import engine, queries, sendings
 from orderhub.ledger.queries import DocumentFilter
 from orderhub.ledger.records import DocumentPath, InterchangeRow
+from orderhub.ledger.sendings import Answered
 from orderhub.ledger.states import QUARANTINE_STATES, DocumentState, InterchangeState
 from orderhub.services.stack import Stack
 
@@ -27,6 +28,7 @@ _ON_ITS_WAY = frozenset(
 )
 _MOST = 100_000
 WAIT_SECONDS = 240.0
+ANSWER_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def run(stack: Stack, console: Console) -> Table:
                     break
                 status.update(f"The flows are at work: {settled} of {len(samples)} files …")
                 time.sleep(0.5)
+        answers = _answers(ledger, found)
     finally:
         ledger.dispose()
     if settled < len(samples):
@@ -122,7 +125,24 @@ def run(stack: Stack, console: Console) -> Table:
             f"The flows' logs are in {stack.folder.logs}/airflow.",
             style="yellow",
         )
-    return table(samples, found)
+    made = table(samples, found)
+    made.caption = (
+        f"{answers.sent} answers to the senders (CONTRL, 997) lie in {stack.endpoints.outbox_folder}"
+    )
+    if answers.waiting:
+        made.caption += f"; {answers.waiting} are still to be sent: `orderhub answer list --unsent`"
+    return made
+
+
+def _answers(ledger: Engine, found: list[Fate]) -> Answered:
+    """What the senders were answered. They are told when the loads are done, so it is waited for a little longer."""
+    end = time.monotonic() + ANSWER_SECONDS
+    while True:
+        with engine.transaction(ledger) as connection:
+            answers = sendings.answered(connection, [fate.interchange.id for fate in found])
+        if not (answers.open or answers.waiting) or time.monotonic() > end:
+            return answers
+        time.sleep(0.2)
 
 
 def table(samples: list[Sample], found: list[Fate]) -> Table:

@@ -163,11 +163,12 @@ def test_a_sending_is_held_by_one_worker_and_a_zombie_writes_nothing(engine: Eng
 
     def lease(place: int) -> list[sendings.ReplyWork]:
         with transaction(engine) as connection:
-            return sendings.lease(connection, "f", worker=f"w{place}", limit=20, lease_seconds=0)
+            return sendings.lease(connection, "f", worker=f"w{place}", limit=20, lease_seconds=60)
 
     first, second = together(lease, 2)
     assert {work.id for work in first}.isdisjoint(work.id for work in second)
-    # the leases ran out at once: another worker takes them over
+    # the leases ran out: another worker takes them over
+    execute(engine, "UPDATE ledger.reply_sending SET lease_until = clock_timestamp() - interval '1 s'")
     with transaction(engine) as connection:
         taken = sendings.lease(connection, "f", worker="w9", limit=100)
     assert len(taken) == 40
@@ -359,3 +360,15 @@ def test_processes_killed_at_random_leave_every_answer_once(
         assert at.rows("SELECT 1 FROM ledger.interchange WHERE answered_at IS NULL") == []
         stored = sorted(bytes(row["content"]) for row in at.rows("SELECT content FROM ledger.reply"))
         assert contents(at) == stored
+
+
+def test_how_far_the_answers_are_is_counted(engine: Engine) -> None:
+    ids = interchanges_of(engine, 3)
+    answer(engine, ids[0])
+    answer(engine, ids[1])
+    with transaction(engine) as connection:
+        (work,) = sendings.lease(connection, "f", worker="w", limit=1)
+        sendings.record_sent(connection, work, reference=None)
+        found = sendings.answered(connection, ids)
+        assert (found.open, found.sent, found.waiting) == (3, 1, 1)
+        assert sendings.answered(connection, []) == sendings.Answered(open=0, sent=0, waiting=0)
