@@ -22,6 +22,7 @@ HEAVY = (
     "httpx",
     "cryptography.fernet",
     "orderhub.formats.edifact.dialect",
+    "orderhub.formats.x12.dialect",
     "orderhub.formats.csv.dialect",
     "orderhub.formats.json.dialect",
     "orderhub.pull.stage",
