@@ -20,7 +20,7 @@ from orderhub.formats.edi.grammar import Composite, Element, Message, Note, Segm
 from orderhub.formats.edi.source import MessageSource
 from orderhub.formats.edi.structure import COUNTED_BELOW, START, State, advance
 from orderhub.formats.edi.tree import Arranged, GroupNode, Index, OwnIndex, ParsedSegment
-from orderhub.formats.edi.values import pattern, plain_number
+from orderhub.formats.edi.values import KEPT, pattern, plain_number
 
 #: Segments remembered; long ones are not (they hardly come again).
 MEMO_LIMIT = 4_000
@@ -60,7 +60,7 @@ def segment_pattern(segment: Segment, delimiters: Delimiters, *, repeats: bool =
         else:
             own = pattern(part, text)
         required = required or part.mandatory
-        rest = f"{plus}{own}{rest}" if required else f"(?:{plus}{own}{rest})?"
+        rest = f"{plus}{own}{rest}" if required else f"(?:{plus}{own}{rest})?{KEPT}"
     return f"({segment.tag}){rest}"
 
 
@@ -70,10 +70,10 @@ def _composite_pattern(part: Composite, colon: str, text: str) -> str:
     for component in reversed(part.components[1:]):
         own = pattern(component, text)
         required = required or component.mandatory
-        rest = f"{colon}{own}{rest}" if required else f"(?:{colon}{own}{rest})?"
+        rest = f"{colon}{own}{rest}" if required else f"(?:{colon}{own}{rest})?{KEPT}"
     whole = pattern(part.components[0], text) + rest
     if not part.mandatory:
-        return f"(?:{whole})?"
+        return f"(?:{whole})?{KEPT}"
     if any(component.mandatory for component in part.components):
         return whole
     return f"(?={colon}*{text}){whole}"

@@ -6,6 +6,7 @@ Both must say the same of every text: the fast way rests on the pattern, the ref
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ _NUMBERS = {
     "r": r"-?(?:[0-9]+|[0-9]*\.[0-9]+)",
     "i": r"-?[0-9]+",
 }
+#: After a repeat: what it took is not given back. A separator follows every value, so giving back never helps, and not
+#: having to remember halves the time. Before Python 3.11.5 such repeats had faults.
+KEPT = "+" if sys.version_info >= (3, 11, 5) else ""
 _MARKS = {"n": ".,", "r": "."}
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
@@ -74,9 +78,9 @@ def pattern(what: Element, text: str) -> str:
     if core is None:  # any text
         char = text if what.kind == "an" else text[:-1] + "0-9]"
         if not what.minimum:
-            return f"({char}{{{1 if what.mandatory else 0},{what.maximum}}})"
+            return f"({char}{{{1 if what.mandatory else 0},{what.maximum}}}{KEPT})"
         core = f"{char}{{{least}}}" if least == what.maximum else f"{char}{{{least},{what.maximum}}}"
-    return f"({core})" if what.mandatory else f"({core})?"
+    return f"({core})" if what.mandatory else f"({core})?{KEPT}"
 
 
 def _core(what: Element, text: str) -> str | None:
