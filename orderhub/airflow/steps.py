@@ -104,7 +104,8 @@ def acknowledge(flow: str, context: Context) -> None:
 
 
 def _is_backfill(context: Context) -> bool:
-    return str(context["dag_run"].run_type) == str(DagRunType.BACKFILL_JOB.value)
+    # the run tells it as an enumeration of its own, which is a text as well
+    return bool(context["dag_run"].run_type == DagRunType.BACKFILL_JOB.value)
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:
@@ -119,7 +120,7 @@ def _step(name: str, context: Context, work: Callable[[HubContext, Flow, int], T
         ctx = open_context(settings, endpoints.load(settings), connections=connection_credentials)
         try:
             dag_run = context["dag_run"]
-            run = start_run(ctx, flow, trigger=str(dag_run.run_type), external=dag_run.run_id)
+            run = start_run(ctx, flow, trigger=DagRunType(dag_run.run_type).value, external=dag_run.run_id)
             return work(ctx, flow, run)
         finally:
             ctx.close()

@@ -200,7 +200,7 @@ def test_a_backfill_translates_again_what_was_received_in_its_interval(
                 *("--dag-id", "edifact_orders", "--from-date", "2026-02-10", "--to-date", "2026-02-12"),
                 *("--reprocess-behavior", "completed"),
             ],
-            env={**os.environ, **stack.environment()},
+            env={**os.environ, **stack.environment},
             capture_output=True,
             text=True,
             check=False,
