@@ -63,6 +63,7 @@ _FILLED = text(
     SET sha256 = CAST(:sha256 AS text), size = :size, archive_key = CAST(:archive_key AS text),
         media_type = CAST(:media_type AS text), problem = CAST(:problem AS text), name = :name,
         attributes = CAST(:attributes AS jsonb), handle = CAST(:handle AS jsonb), settled_at = NULL, attempts = 0,
+        answered_at = NULL,
         fence = i.fence + 1, lease_owner = NULL, lease_until = NULL, run = coalesce(CAST(:run AS bigint), i.run),
         same_bytes_as = (
             SELECT min(f.id) FROM ledger.interchange AS f
@@ -70,6 +71,13 @@ _FILLED = text(
               AND f.environment = i.environment)
     WHERE i.flow = :flow AND i.stream = :stream AND i.arrival = :arrival AND i.archive_key IS NULL
     RETURNING i.id, i.same_bytes_as
+    """
+)
+# Nobody was told what was recorded of it: without bytes there is nobody to tell.
+_UNTOLD = text(
+    """
+    DELETE FROM ledger.acknowledgement AS a WHERE a.interchange_id = :id
+      AND NOT EXISTS (SELECT 1 FROM ledger.reply AS r WHERE r.interchange_id = :id)
     """
 )
 
@@ -85,7 +93,8 @@ def record_arrival(
     connection: Connection, arrival: Arrival, *, bookmark: Bookmark = None, run: int | None = None
 ) -> Recorded:
     """Record one arrival and, in the same transaction, the stream's bookmark (kept as it is when None). An arrival that
-    is known without its bytes, because it could not be used, takes them over and is ``received`` again."""
+    is known without its bytes, because it could not be used, takes them over, is ``received`` again and will be answered
+    for what it is."""
     values = {
         "company": arrival.company,
         "environment": arrival.environment.value,
@@ -111,6 +120,7 @@ def record_arrival(
     if made is None and arrival.archive_key is not None:
         made = connection.execute(_FILLED, values).one_or_none()
         if made is not None:
+            connection.execute(_UNTOLD, {"id": made.id})
             move_interchanges(
                 connection,
                 [made.id],

@@ -1,0 +1,47 @@
+"""Where features meet: what people decide, backfills, answers and files that come twice leave each other's work whole."""
+
+from __future__ import annotations
+
+import pytest
+from ledger_support import FLOW, arrive, order, translate, validate
+from sqlalchemy import Engine
+
+from orderhub.findings import Finding, Severity
+from orderhub.ledger import acknowledgements, interchanges
+from orderhub.ledger.engine import transaction
+from orderhub.ledger.records import AcknowledgementOutcome, TranslationSummary
+from orderhub.ledger.states import InterchangeState
+
+pytestmark = pytest.mark.integration
+
+
+def refuse(engine: Engine, code: str = "SOURCE_UNUSABLE") -> int:
+    finding = Finding(code=code, severity=Severity.ERROR, message="It is broken. Ask the sender.")
+    with transaction(engine) as connection:
+        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+    with transaction(engine) as connection:
+        summary = TranslationSummary(
+            state=InterchangeState.REFUSED, format="edifact", findings=[finding], finding_count=1
+        )
+        interchanges.finish_translation(connection, claim, summary)
+    return claim.id
+
+
+def test_the_sender_of_what_can_be_read_only_later_is_answered(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        first = arrive(connection, "a.edi", problem="may not be read")
+    refuse(engine, "PULL_UNUSABLE")
+    with transaction(engine) as connection:
+        [due] = acknowledgements.due(connection, FLOW)
+        assert acknowledgements.record(connection, due.interchange_id, due.outcome)
+    with transaction(engine) as connection:
+        again = arrive(connection, "a.edi", archive_key="raw/a", size=10)
+    assert again.id == first.id
+    translate(engine, [order("A")])
+    validate(engine)
+    with transaction(engine) as connection:
+        [due] = acknowledgements.due(connection, FLOW)
+        assert due.outcome is AcknowledgementOutcome.ACCEPTED
+        assert acknowledgements.record(connection, due.interchange_id, due.outcome)
+        [row] = acknowledgements.recorded(connection, first.id)
+        assert row.outcome is AcknowledgementOutcome.ACCEPTED
