@@ -316,6 +316,7 @@ _ORIGINAL = text(
           AND n.agreement = d.agreement AND n.type = d.type AND n.number = d.number AND n.revision = d.revision
         WHERE d.interchange_id = i.id AND d.type = ANY(CAST(:master_data AS text[]))
           AND n.interchange_id <> i.id AND n.content_hash <> d.content_hash)
+      AND NOT EXISTS (SELECT 1 FROM ledger.document AS d WHERE d.interchange_id = :id)
     """
 )
 
@@ -323,11 +324,12 @@ _ORIGINAL = text(
 def settled_original(connection: Connection, claim: ClaimedInterchange) -> int | None:
     """The earlier interchange with the same bytes on this flow when every document of it went on (none quarantined,
     in conflict, discarded or open): this one may be finished as ``duplicate`` without translating it. None also when
-    somebody asked for messages of this one again, and when a record of master data has changed since: then the same
-    bytes say that it is to be again what it was."""
+    somebody asked for messages of this one again, when it has messages of its own already (their cases would stay as
+    they are), and when a record of master data has changed since: then the same bytes say that it is to be again what it
+    was."""
     if claim.same_bytes_as is None or claim.ordinals is not None:
         return None
-    values = {"first": claim.same_bytes_as, "master_data": sorted(MASTER_DATA)}
+    values = {"first": claim.same_bytes_as, "id": claim.id, "master_data": sorted(MASTER_DATA)}
     found = connection.execute(_ORIGINAL, values).scalar()
     return None if found is None else int(found)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ledger_support import FLOW, arrive, order, translate, validate
+from ledger_support import FLOW, arrive, ids, order, translate, validate
 from sqlalchemy import Engine
 
 from orderhub.findings import Finding, Severity
-from orderhub.ledger import acknowledgements, interchanges
+from orderhub.ledger import acknowledgements, documents, inbox_actions, interchanges
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import AcknowledgementOutcome, TranslationSummary
 from orderhub.ledger.states import InterchangeState
@@ -45,3 +45,22 @@ def test_the_sender_of_what_can_be_read_only_later_is_answered(engine: Engine) -
         assert acknowledgements.record(connection, due.interchange_id, due.outcome)
         [row] = acknowledgements.recorded(connection, first.id)
         assert row.outcome is AcknowledgementOutcome.ACCEPTED
+
+
+def test_a_file_that_has_messages_of_its_own_is_not_made_a_duplicate(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "a.edi", sha256="same")
+        arrive(connection, "b.edi", sha256="same")
+    first = translate(engine, [order("A"), order("B")])
+    second = translate(engine, [order("A"), order("B")])
+    validate(engine, bad=lambda number: number == "B")
+    with transaction(engine) as connection:
+        documents.retry(connection, ids(engine, ["B"])[:1], actor="anna")
+    assert translate(engine, [order("A"), order("B")]) == first
+    validate(engine)
+    with transaction(engine) as connection:
+        inbox_actions.retry_file(connection, second, actor="anna")
+    with transaction(engine) as connection:
+        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+        # else its own B would stay in quarantine, whatever the person does
+        assert interchanges.settled_original(connection, claim) is None
