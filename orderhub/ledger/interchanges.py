@@ -376,6 +376,16 @@ _OLDER = text(
                   AND n.ordinal = o.ordinal AND n.generation = :generation)
     """
 )
+# Messages that a person gave up after the claim, when this translation no longer looked.
+_GIVEN_UP = text(
+    """
+    SELECT n.id FROM ledger.document AS n
+    JOIN ledger.document AS o ON o.interchange_id = n.interchange_id AND o.ordinal = n.ordinal
+        AND o.generation = (SELECT max(m.generation) FROM ledger.document AS m WHERE m.interchange_id = n.interchange_id
+                            AND m.ordinal = n.ordinal AND m.generation < n.generation)
+    WHERE n.interchange_id = :id AND n.generation = :generation AND o.state = 'discarded'
+    """
+)
 # What the latest generation of every message makes of the whole. A document that never came to validation (no batch) is
 # one that the translation could not use; one that validation kept back is translated nevertheless.
 _WHOLE = text(
@@ -404,7 +414,8 @@ def finish_translation(
     connection: Connection, claim: ClaimedInterchange, summary: TranslationSummary, *, run: int | None = None
 ) -> None:
     """Record what the translation found and give the lease back, in one transaction with ``documents.insert_translated``
-    of the same claim. Older generations of the messages translated now are superseded; when only some messages were
+    of the same claim. Older generations of the messages translated now are superseded; what a person discarded since the
+    claim stays discarded. When only some messages were
     wanted, the whole is what all of its messages make of it now (a refused file that was repaired message by message is
     translated in the end). Raises ``LeaseLost`` when another worker took over: roll back then."""
     if summary.state not in TRANSLATION_OUTCOMES:
@@ -427,6 +438,10 @@ def finish_translation(
         reason=f"generation {claim.generation}",
     )
     effects.cancel(connection, superseded, reason="superseded by a later translation")
+    given_up = list(connection.execute(_GIVEN_UP, key).scalars())
+    for state in (DocumentState.QUARANTINED, DocumentState.DISCARDED):
+        reason = "the message was discarded while it was translated again"
+        move_documents(connection, given_up, state, actor="translate", run=run, reason=reason)
     ordinals = None if claim.ordinals is None else sorted(claim.ordinals)
     vanished = list(connection.execute(_VANISHED, {**key, "ordinals": ordinals}).scalars())
     move_documents(

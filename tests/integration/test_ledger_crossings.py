@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
-from ledger_support import FLOW, arrive, ids, order, translate, validate
+from ledger_support import FLOW, arrive, ids, order, states, translate, validate
 from sqlalchemy import Engine
 
 from orderhub.findings import Finding, Severity
-from orderhub.ledger import acknowledgements, documents, inbox_actions, interchanges
+from orderhub.ledger import acknowledgements, documents, inbox, inbox_actions, interchanges
 from orderhub.ledger.engine import transaction
-from orderhub.ledger.records import AcknowledgementOutcome, TranslationSummary
+from orderhub.ledger.inbox import CaseFilter, Seen
+from orderhub.ledger.records import AcknowledgementOutcome, TranslatedDocument, TranslationSummary
 from orderhub.ledger.states import InterchangeState
 
 pytestmark = pytest.mark.integration
+
+FIRST, LAST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
+
+
+def backfill(engine: Engine) -> list[int]:
+    with transaction(engine) as connection:
+        found = interchanges.received_within(connection, FLOW, FIRST, LAST)
+        return interchanges.translate_again(connection, found, actor="backfill", reason="a backfill")
 
 
 def refuse(engine: Engine, code: str = "SOURCE_UNUSABLE") -> int:
@@ -64,3 +75,32 @@ def test_a_file_that_has_messages_of_its_own_is_not_made_a_duplicate(engine: Eng
         [claim] = interchanges.claim_received(connection, FLOW, worker="t")
         # else its own B would stay in quarantine, whatever the person does
         assert interchanges.settled_original(connection, claim) is None
+
+
+def test_what_is_discarded_while_it_is_translated_again_stays_discarded(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "a.edi")
+    translate(engine, [order("A"), order("B")])
+    validate(engine, bad=lambda number: True)
+    backfill(engine)
+    with transaction(engine) as connection:
+        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+    with transaction(engine) as connection:
+        documents.discard(connection, ids(engine, ["A"]), actor="anna", reason="ordered by telephone")
+    with transaction(engine) as connection:
+        made = [
+            TranslatedDocument(ordinal=1, document=order("A")),
+            TranslatedDocument(ordinal=2, document=order("B")),
+        ]
+        documents.insert_translated(connection, claim, made)
+        summary = TranslationSummary(state=InterchangeState.TRANSLATED, format="edifact", messages=2)
+        interchanges.finish_translation(connection, claim, summary)
+    validate(engine)
+    assert states(engine) == {"A": ["discarded", "discarded"], "B": ["superseded", "accepted"]}
+    with transaction(engine) as connection:
+        [case] = inbox.cases(connection, CaseFilter(discarded=True)).cases
+        inbox_actions.restore(connection, [Seen(case.id)], actor="bo")
+        inbox_actions.retry(connection, [Seen(case.id)], actor="bo")
+    translate(engine, [order("A"), order("B")])
+    validate(engine)
+    assert states(engine)["A"][-1] == "accepted", "what was brought back goes on"
