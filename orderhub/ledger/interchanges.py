@@ -438,7 +438,7 @@ def finish_translation(
         reason=f"generation {claim.generation}",
     )
     effects.cancel(connection, superseded, reason="superseded by a later translation")
-    given_up = list(connection.execute(_GIVEN_UP, key).scalars())
+    given_up = list(connection.execute(_GIVEN_UP, key).scalars()) if claim.generation > 1 else []
     for state in (DocumentState.QUARANTINED, DocumentState.DISCARDED):
         reason = "the message was discarded while it was translated again"
         move_documents(connection, given_up, state, actor="translate", run=run, reason=reason)
@@ -520,6 +520,9 @@ _RECEIVED_WITHIN = text(
     """
     SELECT id FROM ledger.interchange
     WHERE flow = :flow AND received_at >= :start AND received_at < :end AND state <> 'received' AND problem IS NULL
+      AND NOT (state IN ('refused', 'read') AND EXISTS (
+        SELECT 1 FROM ledger.inbox_case AS c
+        WHERE c.interchange_id = interchange.id AND c.kind = 'interchange' AND c.closed_as = 'discarded'))
     ORDER BY id
     """
 )
@@ -527,7 +530,7 @@ _RECEIVED_WITHIN = text(
 
 def received_within(connection: Connection, flow: str, start: dt.datetime, end: dt.datetime) -> list[int]:
     """What the flow received from ``start`` up to (not with) ``end``, both UTC-aware, and translated once already; oldest
-    first. What is still to be translated, and what could not even be pulled, is left out."""
+    first. What is still to be translated, what could not even be pulled, and files that a person gave up are left out."""
     values = {"flow": flow, "start": start, "end": end}
     return [int(found) for found in connection.execute(_RECEIVED_WITHIN, values).scalars()]
 

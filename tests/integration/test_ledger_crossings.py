@@ -104,3 +104,17 @@ def test_what_is_discarded_while_it_is_translated_again_stays_discarded(engine: 
     translate(engine, [order("A"), order("B")])
     validate(engine)
     assert states(engine)["A"][-1] == "accepted", "what was brought back goes on"
+
+
+def test_a_file_that_was_given_up_does_not_come_back_with_a_backfill(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "a.edi")
+    number = refuse(engine, "SOURCE_UNUSABLE")
+    with transaction(engine) as connection:
+        [case] = inbox.cases(connection).cases
+        inbox_actions.discard(connection, [Seen(case.id)], actor="anna", reason="sent by mistake")
+    assert backfill(engine) == []
+    with transaction(engine) as connection:
+        inbox_actions.restore(connection, [Seen(case.id)], actor="bo")
+        assert [each.number for each in inbox.cases(connection).cases] == ["a.edi"]
+    assert backfill(engine) == [number]
