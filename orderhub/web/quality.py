@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Engine
 
 from orderhub.errors import ConfigError
 from orderhub.ledger import validations
 from orderhub.ledger.engine import transaction
+from orderhub.ledger.inbox import CaseState, Reason
+from orderhub.ledger.inbox_reasons import BY_VALUE
 from orderhub.ledger.validations import RuleFigure, ValidationRow
 from orderhub.validate.data_docs import PAGE
 from orderhub.validate.suite import ExpectationSuiteFile
@@ -32,7 +37,8 @@ LATEST = 12
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule over the period. ``share`` is broken of looked at, None when nothing was looked at; ``bars`` count days."""
+    """One rule over the period. ``share`` is broken of looked at, None when nothing was looked at; ``bars`` count days;
+    ``inbox`` is the address of what it keeps back, empty for a rule that only warns."""
 
     rule: str
     message: str
@@ -44,6 +50,7 @@ class RuleView:
     share: float | None
     last_broken_at: dt.datetime | None
     bars: tuple[Bar, ...]
+    inbox: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,7 @@ def _suite(
                     # what was broken is what the bars are about
                     [(broken, broken) for _, broken in (_of(counts, first, index) for index in range(days))]
                 ),
+                inbox=_inbox(rule, meta),
             )
         )
     rules.sort(key=lambda rule: (-rule.unexpected, rule.rule))
@@ -162,6 +170,16 @@ def _suite(
         unexpected=sum(rule.unexpected for rule in rules),
         unused=not figures,
     )
+
+
+def _inbox(rule: str, meta: Mapping[str, Any]) -> str:
+    if meta.get("severity", "error") != "error":
+        return ""
+    if rule in BY_VALUE:
+        return "/inbox?" + urlencode({"state": CaseState.QUARANTINED.value})
+    field = str(meta.get("field", ""))
+    place = f"lines[].{field}" if meta.get("frame") == "lines" else field
+    return "/inbox?" + urlencode({"reason": str(Reason(CaseState.QUARANTINED.value, rule, place))})
 
 
 def _of(counts: dict[dt.date, tuple[int, int]], first: dt.date, index: int) -> tuple[int, int]:
