@@ -6,6 +6,10 @@ from sqlalchemy import Connection, text
 
 from orderhub.ledger import leasable, sendings
 
+#: A run records outcomes at its end. What has none for so long was left by one that died, or was translated by a backfill,
+#: which answers nobody.
+LEFT_BEHIND_MINUTES = 10
+
 # Each part reads a partial index that holds open rows only. What a living worker has leased is under way and not counted.
 _OPEN = text(
     f"""
@@ -20,12 +24,18 @@ _OPEN = text(
     SELECT o.flow FROM ledger.outbox AS o WHERE {leasable.DUE} AND {leasable.FREE}
     UNION
     SELECT s.flow FROM ledger.reply_sending AS s WHERE {sendings.DUE}
+    UNION
+    SELECT i.flow FROM ledger.interchange AS i
+    WHERE i.answered_at IS NULL AND i.state <> 'received'
+      AND i.translated_at < clock_timestamp() - interval '{LEFT_BEHIND_MINUTES} minutes'
+      AND NOT EXISTS (SELECT 1 FROM ledger.document AS d
+                      WHERE d.interchange_id = i.id AND d.state IN ('translated', 'retrying'))
     """  # noqa: S608 - a constant
 )
 
 
 def flows_with_work(connection: Connection) -> frozenset[str]:
-    """Names of flows with interchanges to translate, batches to validate, effects or answers to send, none of which is
-    leased or postponed at this moment. An effect that waits for a person (an approval, or a repair of what was refused
-    before it) does not count."""
+    """Names of flows with interchanges to translate, batches to validate, effects or answers to send, or outcomes that no
+    run recorded; none of which is leased or postponed at this moment. An effect that waits for a person (an approval, or a
+    repair of what was refused before it) does not count."""
     return frozenset(connection.execute(_OPEN).scalars())

@@ -18,8 +18,8 @@ def receive_again(
     """Hand everything that the flow received in an interval to the translation once more; nothing is pulled.
 
     The archived originals are translated by the mapping of today. What comes out as it was changes nothing; what comes
-    out differently is a new version. Messages and files that a person discarded stay discarded, and what the sender was answered
-    stays as it was. May be called again for the same interval.
+    out differently is a new version. Messages and files that a person discarded stay discarded, and what the
+    sender was answered stays as it was. May be called again for the same interval.
 
     :param start: UTC-aware, with it.
     :param end: UTC-aware, without it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from ledger_support import FLOW, arrive, ids, order, states, translate, validate
+from ledger_support import FLOW, arrive, execute, ids, order, states, translate, validate
 from sqlalchemy import Engine
 
 from orderhub.findings import Finding, Severity
-from orderhub.ledger import acknowledgements, documents, inbox, inbox_actions, interchanges
+from orderhub.ledger import acknowledgements, backlog, documents, inbox, inbox_actions, interchanges
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.inbox import CaseFilter, Seen
 from orderhub.ledger.records import AcknowledgementOutcome, TranslatedDocument, TranslationSummary
@@ -118,3 +118,18 @@ def test_a_file_that_was_given_up_does_not_come_back_with_a_backfill(engine: Eng
         inbox_actions.restore(connection, [Seen(case.id)], actor="bo")
         assert [each.number for each in inbox.cases(connection).cases] == ["a.edi"]
     assert backfill(engine) == [number]
+
+
+def test_an_outcome_that_no_run_recorded_is_a_reason_for_one(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        arrive(connection, "a.edi")
+    translate(engine, [order("A")])
+    validate(engine, targets=[])
+    with transaction(engine) as connection:
+        assert backlog.flows_with_work(connection) == frozenset(), "its run may still be at work"
+    execute(engine, "UPDATE ledger.interchange SET translated_at = now() - interval '1 hour'")
+    with transaction(engine) as connection:
+        assert backlog.flows_with_work(connection) == frozenset({FLOW})
+        [due] = acknowledgements.due(connection, FLOW)
+        acknowledgements.record(connection, due.interchange_id, due.outcome)
+        assert backlog.flows_with_work(connection) == frozenset()
