@@ -20,9 +20,10 @@ from orderhub.formats.json.source import CHUNK, MAX_VALUE, Buffer
 #: What stands between two records of an array and what the second begins with, up to its first key.
 _BETWEEN = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _FIRST_KEY = re.compile(rb'\{[ \t\n\r]*"[^"\\\x00-\x1f]{1,200}"[ \t\n\r]*:')
-_TOKEN = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"|["{}\[\]]', re.DOTALL)
+#: Possessive (``*+``): a text of millions of escapes must not be remembered step by step for going back.
+_TOKEN = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"|["{}\[\]]', re.DOTALL)
 _BARE = re.compile(rb"[^ \t\n\r,\]}\[{\"]+")
-_KEY = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"', re.DOTALL)
+_KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"', re.DOTALL)
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
 #: A list whose elements are checked and left as bytes.
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -362,3 +364,24 @@ def test_what_is_json_here_is_json_elsewhere(text: str) -> None:
         codes = {f.code for tree in trees for f in tree.findings} | {f.code for f in summary.findings.kept}
         assert codes & {"JSON_DUPLICATE_KEY", "JSON_SYNTAX"}
         assert fault_in(('{"no": ' + text + "}").encode()) is not None
+
+
+def test_a_text_of_escapes_costs_no_more_than_its_bytes() -> None:
+    """Each step of a match that could be taken back is remembered, at sixty times the size of the text."""
+    size = 500_000
+    record = b'{"no": "A", "' + b'\\"' * size + b'": 1, "note": "' + b'\\"' * size + b'"}'
+    code = (
+        "import resource, sys\n"
+        "from orderhub.formats.json import JsonLayout, JsonReader\n"
+        "from orderhub.formats.dialect import SourceDeclaration\n"
+        "layout = JsonLayout.from_declaration(SourceDeclaration('json', options={'keys': ['no']}))\n"
+        "data = sys.stdin.buffer.read()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "trees = list(JsonReader(layout).read(data, name='f'))\n"
+        "assert len(trees) == 1 and not trees[0].findings\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=b"[" + record + b"]", capture_output=True, check=True
+    )
+    assert int(done.stdout) < 30_000  # KiB
