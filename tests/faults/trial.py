@@ -31,6 +31,8 @@ from orderhub.services.tryton import health
 FLOW = "edifact_orders"
 #: So many sessions are ended at one moment, when there are so many.
 SESSIONS_AT_ONCE = 3
+#: What the system and the database say about a full disk.
+FULL = b"No space left on device"
 #: How long a disk is full, and how long the ERP is away (seconds).
 FULL_SECONDS = 1.5
 AWAY_SECONDS = 2.0
@@ -164,6 +166,40 @@ class Trial:
             self._disturb(workers, result)
             result.faults += self._wait(workers)
             result.seconds = round(time.monotonic() - began, 1)
+            self._count(result)
+        return result
+
+    def run_on_full_disks(self) -> Result:
+        """Send; the archive's disk is full when the work begins, that of the tables when some of it is done. Each is relieved
+        when a worker has met it. Then wait and count.
+
+        :raises OSError: this process may not make small disks.
+        """
+        result = Result(self.plan, sent=self.sent.sent, files=len(self.sent.files))
+        log = self.folder / "workers.log"
+
+        def met(disk: SmallDisk, what: str) -> None:
+            before = log.read_bytes().count(FULL) if log.exists() else 0
+            disk.fill()
+            until = time.monotonic() + self.plan.patience
+            while log.read_bytes().count(FULL) == before:
+                if time.monotonic() > until:
+                    result.faults.append(f"nobody wrote to the full disk of the {what}")
+                    break
+                time.sleep(0.05)
+            disk.relieve()
+            result.happened[f"full {what}"] = 1
+
+        with ExitStack() as stack:
+            self._make_disks(stack)
+            self._drop()
+            workers = stack.enter_context(_Workers(self.environment, log, self._arguments()))
+            for _ in range(self.plan.workers):
+                workers.start()
+            met(self.disks["archive"], "archive")
+            # more arrives while the tables have no room
+            met(self.disks["tables"], "tables")
+            result.faults += self._wait(workers)
             self._count(result)
         return result
 
