@@ -70,7 +70,9 @@ def _held_back(
         taken = in_conflict(connection, [*here, *waiting])
     broken |= elsewhere | set(taken.values())
     if suite is not None and waiting:
-        judged = suite.run([(number, document) for number, (_, document) in waiting.items()])
+        # as their own batch will judge them, else one is accepted here whose sibling is kept back there
+        others = [(number, document) for number, (_, document) in waiting.items()]
+        judged = suite.run(others, reference(ctx, strict[0].company, (document for _, document in others)))
         for number, found in judged.items():
             interchange = waiting[number][0]
             if _is_bad(_as_agreed(ctx, agreements[interchange], found)):

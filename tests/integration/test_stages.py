@@ -474,6 +474,31 @@ def test_all_or_nothing_holds_across_batches(database: str, tmp_path: Path) -> N
         assert at.rows("SELECT * FROM ledger.outbox") == []
 
 
+def test_all_or_nothing_also_holds_for_rules_that_compare_with_today_or_list_prices(
+    database: str, tmp_path: Path
+) -> None:
+    partners = tmp_path / "partners"
+    shutil.copytree(PROJECT / "partners", partners)
+    file = partners / "borealis_plant.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "severities:" not in text
+    file.write_text(f"{text}\nseverities:\n  PO_ISSUED_AHEAD: error\n", encoding="utf-8")
+    first, second = (EDIFACT / "26_bad_all_or_nothing.edi").read_bytes().split(b"UNH+2+")
+    ahead = second.replace(b"QTY+21:0:", b"QTY+21:1:").replace(b"MOA+203:0.00", b"MOA+203:6.40")
+    ahead = ahead.replace(b"DTM+137:20261120", b"DTM+137:20991120").replace(
+        b"DTM+2:20261204", b"DTM+2:20991204"
+    )
+    folders = ProjectFolders(partners_folder=partners)
+    with hub("edifact_orders", database, tmp_path, folders=folders, batch_size=1) as at:
+        at.drop(first + b"UNH+2+" + ahead, "ahead.edi")
+        assert at.run().problems == []
+        assert {row["number"]: row["findings"][0]["code"] for row in at.documents()} == {
+            "BP-88002": "INTERCHANGE_HELD",
+            "BP-88003": "PO_ISSUED_AHEAD",
+        }
+        assert at.rows("SELECT * FROM ledger.outbox") == []
+
+
 def test_what_the_agreement_lowers_is_recorded_and_keeps_nothing_back(database: str, tmp_path: Path) -> None:
     partners = tmp_path / "partners"
     shutil.copytree(PROJECT / "partners", partners)
