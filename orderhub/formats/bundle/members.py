@@ -28,6 +28,8 @@ RATIO_FROM = 1024 * 1024
 
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _END = b"PK\x05\x06"
+#: What stands before it in a ZIP64; its figures count instead of those at the end.
+_END_64 = b"PK\x06\x07"
 #: The record that ends a ZIP: 22 bytes and a comment of at most 65,535.
 _END_WITHIN = 22 + 65_535
 #: The longest directory of an archive, in bytes.
@@ -242,9 +244,16 @@ def _check_directory(stream: BinaryIO) -> None:
     stream.seek(max(0, size - _END_WITHIN))
     tail = stream.read(_END_WITHIN)
     stream.seek(0)
-    end = tail.rfind(_END)
+    # the very record that the standard library will take: anybody can write the signature into other fields
+    end = len(tail) - 22 if tail[-22:-18] == _END and tail[-2:] == b"\0\0" else tail.rfind(_END)
     if end < 0 or len(tail) < end + 22:
         return  # the reader will say that it is none
+    if tail[max(0, end - 20) : end].startswith(_END_64):
+        raise BundleProblem(
+            "BUNDLE_TOO_LARGE",
+            "The archive is a ZIP64, which is made for more members and bytes than are taken here.",
+            "Ask the sender for an ordinary ZIP, or to split it.",
+        )
     entries, length = struct.unpack("<HL", tail[end + 10 : end + 16])
     if entries > MAX_MEMBERS or length > _DIRECTORY:
         raise BundleProblem(

@@ -117,6 +117,24 @@ def test_too_many_members_and_a_directory_without_end(monkeypatch: pytest.Monkey
         assert refused(bytes(lying)).code in ("BUNDLE_TOO_LARGE", "BUNDLE_DAMAGED")
 
 
+def test_a_directory_without_end_cannot_hide_behind_the_record_that_ends_the_archive() -> None:
+    entry = (
+        struct.pack("<4s4B4H3L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0)
+        + b"abc"
+    )
+    directory = entry * 30_000
+    # the number of members is the signature itself
+    signed = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0x4B50, 0x0605, len(directory), 0, 0)
+    # the figures of a ZIP64 count instead of the small ones
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 30_000, 30_000, len(directory), 0)
+    wide += struct.pack("<4sLQL", b"PK\6\7", 0, len(directory), 1)
+    wide += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), 0, 0)
+    for end, said in ((signed, "directory of"), (wide, "ZIP64")):
+        with pytest.raises(BundleProblem, match=said) as caught, open_bundle(directory + end):
+            pass
+        assert caught.value.code == "BUNDLE_TOO_LARGE"
+
+
 def test_what_is_encrypted_doubled_empty_or_oddly_packed_is_said() -> None:
     plain = zipped(("a.csv", b"x" * 50))
     encrypted = bytearray(plain)
