@@ -57,7 +57,14 @@ def _suppliers(client: TrytonClient, master: MasterData, orders: Sequence[Order]
         seen |= names
         wanted[code] = _party(client, master, party, code)
     if wanted:
-        category = _category(client, master)
+        try:
+            category = _category(client, master)
+        except TrytonRefusal as error:
+            # without its mark no party is created
+            log.info("the category %r is not created: %s", MARK, error.message)
+            for code in wanted:
+                master.not_created(code, error.message)
+            return False
         for code, values in wanted.items():
             values["categories"] = [["add", [category]]]
             _create(client, master, "party.party", code, values)
@@ -100,20 +107,21 @@ def _party(client: TrytonClient, master: MasterData, party: Party, code: str) ->
 
 
 def _category(client: TrytonClient, master: MasterData) -> int:
-    """The category that marks parties of the hub; whoever is second to create it finds it."""
-    for _ in range(2):
-        found = _read(client, master, "party.category", [["name", "=", MARK], ["parent", "=", None]])
-        if found:
-            break
-        try:
-            [made] = client.call(
-                "model.party.category.create", [{"name": MARK}], master.context(), effect=True
-            )
-        except TrytonRefusal as error:
-            log.debug("the category is being created by somebody else: %s", error)
-        else:
-            return int(made)
-    return int(found[0]["id"])
+    """The category that marks parties of the hub; whoever is second to create it finds it.
+
+    :raises TrytonRefusal: it is not there and may not be created.
+    """
+    named = [["name", "=", MARK], ["parent", "=", None]]
+    if found := _read(client, master, "party.category", named):
+        return int(found[0]["id"])
+    try:
+        [made] = client.call("model.party.category.create", [{"name": MARK}], master.context(), effect=True)
+    except TrytonRefusal as error:
+        log.debug("the category is being created by somebody else, or may not be: %s", error)
+        if found := _read(client, master, "party.category", named):
+            return int(found[0]["id"])
+        raise
+    return int(made)
 
 
 # --- products
