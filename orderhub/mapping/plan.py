@@ -362,7 +362,7 @@ class StructPlan:
     def _several(self, slot: Slot, node: Node, run: Run) -> None:
         path = slot.path(run.indexes)
         places: list[Place] = []
-        for source in slot.sources:
+        for source in () if run.full else slot.sources:
             places = source.where(run.root if source.from_root else node)
             if len(places) > 1:
                 break

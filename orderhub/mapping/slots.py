@@ -51,6 +51,12 @@ class Run:
         )
 
     @property
+    def full(self) -> bool:
+        """Whether further findings are only counted: then nobody will see where they are, and to work it out for each
+        line of a large message takes long."""
+        return self.findings is not None and self.findings.errors >= self.findings.limit
+
+    @property
     def failed(self) -> bool:
         return self.findings is not None and self.findings.errors > 0
 
@@ -126,6 +132,8 @@ def values_of(source: ResolvedPath, node: Node) -> list[str]:
 def place_of(sources: tuple[ResolvedPath, ...], node: Node, run: Run, value: str | None = None) -> Place:
     """The place of a value among the sources of an expression: of the source that has exactly that value, else of
     the first that has one, else where the first was expected."""
+    if run.full:
+        return Place(message=run.message)
     first: Place | None = None
     for source in sources:
         at = run.root if source.from_root else node

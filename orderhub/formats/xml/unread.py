@@ -19,6 +19,8 @@ from orderhub.formats.xml.tree import Shape, XmlMessage, XmlNode, text_of
 #: Attributes that say nothing about the business.
 _TECHNICAL = (f"{{{XSI}}}", f"{{{XML}}}")
 _PLANS = 1_000
+#: Attributes of one element that are told of at most: lxml looks each one up among all of them.
+ATTRIBUTES = 1_000
 
 
 class Reads:
@@ -125,7 +127,7 @@ class UnreadFinder:
         if self.wanted(""):
             self._text(root.element, "", "", root.message, found)
         silent = set(self.reads.attributes)
-        for attribute in root.element.keys():  # noqa: SIM118  # an element is no dict
+        for attribute in root.element.keys()[:ATTRIBUTES]:
             if attribute not in silent:
                 self._attribute(root.element, str(attribute), "", silent, root.message, found)
         groups = root.groups
@@ -178,7 +180,7 @@ class UnreadFinder:
             return
         if text and (element.text or len(element)):
             self._text(element, here.path, here.name, message, found)
-        for attribute in element.keys():  # noqa: SIM118  # an element is no dict
+        for attribute in element.keys()[:ATTRIBUTES]:
             if attribute not in silent:
                 self._attribute(element, str(attribute), here.path, silent, message, found)
         for child in element:
@@ -262,7 +264,7 @@ class UnreadFinder:
             return
         quiet = True
         for position, where, silent in plan.attributes:
-            for attribute in keys[position]:
+            for attribute in keys[position][:ATTRIBUTES]:
                 if attribute not in silent:
                     self._attribute(elements[position], str(attribute), where, silent, message, found)
                     quiet = quiet and attribute in silent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import socket
 import threading
@@ -14,9 +15,10 @@ from lxml import etree
 
 from orderhub.findings import Finding, Severity
 from orderhub.formats.xml.reader import PARSER_OPTIONS, XmlReader
+from orderhub.formats.xml.unread import ATTRIBUTES, Reads, UnreadFinder
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.translation import FileOutcome, FileResult, translate_file
-from orderhub.project import mappings_folder
+from orderhub.project import mappings_folder, project_folder
 
 MARK = "the-secret-of-another-file"
 
@@ -183,3 +185,29 @@ def test_a_hostile_file_is_an_outcome_of_the_command_like_any_other(
         assert result.outcome is FileOutcome.REFUSED
         assert result.findings[0].code in ("XML_ENTITY", "XML_XINCLUDE")
         assert MARK not in str(result)
+
+
+def test_an_element_of_many_attributes_is_read_in_no_time() -> None:
+    many = " ".join(f'a{number}="1"' for number in range(100_000))
+    (tree,) = XmlReader().read(f"<o><q {many}/></o>".encode(), name="f.xml")
+    reads = Reads()
+    started = time.process_time()
+    found = UnreadFinder(reads, {}, None, None)(tree.root)
+    assert 0 < len(found) <= ATTRIBUTES
+    assert time.process_time() - started < 2
+
+
+def test_errors_that_nobody_will_see_are_not_looked_for(tmp_path: Path) -> None:
+    """The place of the n-th line costs n steps; 20,000 of them took ten times as long as everything else."""
+    sample = (project_folder() / "samples/inbox/ubl_orders/01_good_order.xml").read_text()
+    start, end = sample.index("<cac:OrderLine>"), sample.rindex("</cac:OrderLine>")
+    line = sample[start : sample.index("</cac:OrderLine>")] + "</cac:OrderLine>"
+    wrong = re.sub(r"(<cbc:Quantity[^>]*>)[^<]*", r"\1x", line)
+    path = tmp_path / "wrong.xml"
+    path.write_text(sample[:start] + wrong * 20_000 + sample[end + len("</cac:OrderLine>") :])
+    started = time.process_time()
+    result = list(translate_file(path, MappingRegistry(mappings_folder())))[-1]
+    assert time.process_time() - started < 9
+    assert isinstance(result, FileResult)
+    assert (result.outcome, len(result.findings)) == (FileOutcome.REFUSED, 200)
+    assert all(finding.place.line for finding in result.findings)
