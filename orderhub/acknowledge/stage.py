@@ -240,7 +240,8 @@ def make_answer(ctx: HubContext, flow: Flow, interchange_id: int, *, actor: str,
     def make(connection: Connection) -> list[int]:
         acknowledgements.record(connection, due.interchange_id, due.outcome, findings=due.findings)
         acknowledgements.hold(connection, due.interchange_id)
-        if replies.made_for(connection, due.interchange_id):
+        # a duplicate has those of its original
+        if replies.of_interchange(connection, due.interchange_id):
             raise LedgerError(
                 f"There is an answer to {subject} already, and it is never rewritten.",
                 todo="Send it again: `orderhub answer resend`.",

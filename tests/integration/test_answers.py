@@ -13,7 +13,9 @@ from hub_harness import PROJECT, Hub, ProjectFolders, hub
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
+from orderhub.acknowledge import make_answer
 from orderhub.cli.app import app
+from orderhub.errors import LedgerError
 from orderhub.formats.edifact.reader import EdifactReader
 from orderhub.ledger import backlog, interchanges, replies
 from orderhub.ledger.engine import transaction
@@ -132,6 +134,20 @@ def test_a_duplicate_gets_the_stored_answer_again_and_a_repair_rewrites_none(
         with transaction(at.ctx.ledger) as connection:
             (reply,) = replies.of_interchange(connection, 3)
         assert (reply.interchange_id, reply.state, len(reply.sendings)) == (1, "sent", 3)
+
+
+def test_to_a_duplicate_no_second_answer_is_made_by_hand(database: str, tmp_path: Path) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        at.drop(GOOD, "first.edi")
+        run(at)
+        at.drop(GOOD, "again.edi")
+        run(at)
+        [number] = [
+            row["id"] for row in at.rows("SELECT id FROM ledger.interchange WHERE name = 'again.edi'")
+        ]
+        with pytest.raises(LedgerError, match="already"):
+            make_answer(at.ctx, at.flow, number, actor="anna", reason="they ask for it")
+        assert {row["number"] for row in answers(at)} == {1}
 
 
 def test_a_duplicate_that_comes_in_the_same_run_waits_for_its_original(database: str, tmp_path: Path) -> None:
