@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, text
 
-from orderhub.ledger.codec import to_json
+from orderhub.ledger.codec import clean, to_json
 from orderhub.ledger.inbox_reasons import BY_VALUE
 
 #: Cases beyond this are not counted any further.
@@ -170,10 +170,10 @@ def _conditions(where: CaseFilter) -> tuple[str, dict[str, Any]]:
         if len(given) == 1:
             # an equality leaves the order of the index, so that a page reads only its own rows
             parts.append(f"{column} = :{name}_is")
-            values[f"{name}_is"] = str(given[0])
+            values[f"{name}_is"] = clean(str(given[0]))
         elif given:
             parts.append(f"{column} = ANY(CAST(:{name}_in AS text[]))")
-            values[f"{name}_in"] = [str(one) for one in given]
+            values[f"{name}_in"] = [clean(str(one)) for one in given]
     whose = ["c.owner IS NULL"] if where.unowned else []
     if where.owners:
         # who is named owns what they took, and what nobody took of flows that are theirs
@@ -181,7 +181,7 @@ def _conditions(where: CaseFilter) -> tuple[str, dict[str, Any]]:
             "(c.owner = ANY(CAST(:owner_in AS text[])) OR "
             "(c.owner IS NULL AND CAST(:owners_of_flows AS jsonb) ->> c.flow = ANY(CAST(:owner_in AS text[]))))"
         )
-        values["owner_in"] = list(where.owners)
+        values["owner_in"] = [clean(owner) for owner in where.owners]
     if whose:
         parts.append(f"({' OR '.join(whose)})")
     if where.reason is not None:
@@ -193,7 +193,7 @@ def _conditions(where: CaseFilter) -> tuple[str, dict[str, Any]]:
             values["reason_value"] = where.reason.value
     if where.text.strip():
         parts.append("starts_with(lower(c.number), lower(:text))")
-        values["text"] = where.text.strip()
+        values["text"] = clean(where.text.strip())
     if where.older_than_hours is not None:
         parts.append("c.since < clock_timestamp() - make_interval(secs => :older * 3600)")
         values["older"] = where.older_than_hours

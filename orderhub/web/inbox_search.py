@@ -54,7 +54,7 @@ class InboxSearch:
             reason=reason if Reason.parse(reason) else "",
             overdue=query.get("overdue", "") == "1",
             view=view if view in VIEWS else "",
-            size=min(LARGEST, max(SIZE, int(size))) if size.isascii() and size.isdigit() else SIZE,
+            size=min(LARGEST, max(SIZE, int(size[:9]))) if size.isascii() and size.isdigit() else SIZE,
         )
 
     @classmethod

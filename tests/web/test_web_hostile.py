@@ -6,7 +6,7 @@ import re
 
 import pytest
 from sqlalchemy import Engine
-from web_seeding import Seeder, interchange, message, order, translated
+from web_seeding import Seeded, Seeder, interchange, message, order, translated
 
 from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger.archive import Archive
@@ -89,3 +89,37 @@ def test_original_shows_controls_and_overrides_as_marks(client, engine: Engine, 
     assert "\u202e" not in html
     assert "\x1b" not in html
     assert "␇␛[31m" in html
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/inbox?size=" + "9" * 5000,
+        "/inbox?flow=%00&owner=%00&partner=%00&q=%00&reason=a~%00",
+        "/api/v1/inbox?flow=%00",
+        "/api/v1/inbox?partner=%00&partner=b",
+        "/api/v1/inbox?owner=a%00",
+        "/api/v1/inbox?q=%00",
+        "/api/v1/inbox?reason_is=%00",
+        "/api/v1/inbox?after=2026-01-01T00:00:00%2B00:00~" + "9" * 90,
+        "/quality/docs/..%2F..%2Fairflow.cfg",
+        "/quality?window=%00",
+        "/flows/%00",
+        "/flows/a/runs/%00",
+    ],
+)
+def test_an_odd_address_is_no_failure(client, seeded: Seeded, address: str) -> None:
+    assert client.get(address).status_code in (200, 404, 422)
+
+
+def test_odd_texts_in_actions_are_no_failure(client, seeded: Seeded) -> None:
+    at = "2026-01-01T00:00:00+00:00"
+    for body in (
+        {"flow": ["\0"], "seen_at": at, "reason": "x"},
+        {"partner": ["\0", "b"], "seen_at": at, "reason": "x"},
+        {"cases": [{"id": 1}], "owner": "a\0b", "reason": "\0"},
+        {"state": ["quarantined"], "seen_at": "0001-01-01T00:00:00+14:00", "reason": "x"},
+    ):
+        for action in ("take", "retry", "discard"):
+            answer = client.post(f"/api/v1/inbox/{action}", json=body)
+            assert answer.status_code < 500, (action, body, answer.text)
