@@ -17,7 +17,9 @@ TECHNICAL = "technical"
 BUSINESS = "business"
 
 _VERDICT = """
-    SELECT i.id, i.name, i.state, i.sender, i.receiver, i.control_reference, i.findings, i.duplicate_of, i.archive_key,
+    SELECT i.id, i.name, i.state, i.sender, i.receiver, i.control_reference, i.findings, i.archive_key,
+        coalesce(i.duplicate_of, CASE WHEN i.state = 'translated' AND c.accepted > 0 AND c.others = 0 THEN i.same_bytes_as
+            END) AS duplicate_of,
         coalesce(i.format, o.format) AS format, coalesce(i.message, o.message) AS message,
         i.company, coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected,
         (SELECT a.outcome FROM ledger.acknowledgement AS a
@@ -27,8 +29,11 @@ _VERDICT = """
         SELECT count(*) FILTER (WHERE state IN ('accepted', 'loading', 'loaded', 'waiting', 'rejected', 'duplicate'))
                 AS accepted,
             count(*) FILTER (WHERE state IN ('quarantined', 'conflict', 'discarded')) AS rejected,
-            count(*) FILTER (WHERE state IN ('translated', 'retrying')) AS open
-        FROM (SELECT DISTINCT ON (d.ordinal) d.state FROM ledger.document AS d WHERE d.interchange_id = i.id
+            count(*) FILTER (WHERE state IN ('translated', 'retrying')) AS open,
+            count(*) FILTER (WHERE state <> 'duplicate' OR NOT EXISTS (
+                SELECT 1 FROM ledger.document AS h
+                WHERE h.id = latest.duplicate_of AND h.interchange_id = i.same_bytes_as)) AS others
+        FROM (SELECT DISTINCT ON (d.ordinal) d.state, d.duplicate_of FROM ledger.document AS d WHERE d.interchange_id = i.id
               ORDER BY d.ordinal, d.generation DESC) AS latest
     ) AS c ON true
 """
@@ -48,7 +53,8 @@ def due(
 ) -> list[DueAcknowledgement]:
     """Interchanges whose documents all have a verdict and whose technical answer is not recorded, oldest first, with the
     answer that follows: accepted when every document went on (a duplicate of an accepted one too), rejected when none
-    did, else partially accepted. A duplicate interchange gets the answer that its original got. ``exclude``: ids to pass
+    did, else partially accepted. A duplicate interchange gets the answer that its original got, one that was translated
+    because both came at once too. ``exclude``: ids to pass
     over."""
     values = {"flow": flow, "kind": TECHNICAL, "limit": limit, "exclude": list(exclude)}
     return [_due(row) for row in connection.execute(_DUE, values)]
