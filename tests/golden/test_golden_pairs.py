@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from orderhub.mapping import check_mapping
 from orderhub.mapping import test_mapping as run_pairs
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.translation import FileResult, translate_file
+from orderhub.project import mappings_folder, project_folder
 
 MAPPINGS = sorted((Path(__file__).resolve().parents[2] / "mappings").glob("*.yaml"))
 
@@ -47,3 +51,19 @@ def test_a_pair_that_differs_is_shown(tmp_path: Path) -> None:
     (case / f"{example.stem}.json").unlink()
     (case / f"{example.stem}.findings.json").write_text('[{"code": "VALUE_DATE"}, {"code": "VALUE_DATE"}]')
     assert not run_pairs(tmp_path / source.name)[0].ok
+
+
+@pytest.mark.parametrize("name", ["json_orders__purchase_order", "ubl_order_2__purchase_order"])
+def test_what_stands_behind_a_date_is_not_cut_off(name: str, tmp_path: Path) -> None:
+    samples = {"json": "json_orders/02_good_bom_single.json", "ubl_": "ubl_orders/01_good_order.xml"}
+    sample = project_folder() / "samples/inbox" / samples[name[:4]]
+    text = sample.read_text(encoding="utf-8-sig")
+    wrong = re.sub(r'("orderedAt": "|<cbc:IssueDate>)(\d{4}-\d\d-\d\d)', r"\g<1>\g<2>5", text, count=1)
+    assert wrong != text
+    path = tmp_path / sample.name
+    path.write_text(wrong, encoding="utf-8")
+    result = list(translate_file(path, MappingRegistry(mappings_folder())))[-1]
+    assert isinstance(result, FileResult)
+    assert [(finding.code, finding.field) for finding in result.findings if finding.severity == "error"] == [
+        ("VALUE_DATE", "issued_on")
+    ]
