@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -143,6 +144,8 @@ class CompiledSuite:
     def __init__(self, definition: ExpectationSuiteFile) -> None:
         self.definition = definition
         self.name = definition.name
+        # two threads that validate at once would see each other's tables
+        self._one_at_a_time = threading.Lock()
         with _great_expectations() as gx:
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = {"globally": False}
@@ -168,7 +171,7 @@ class CompiledSuite:
         tables = frames(documents, reference)
         by_id = dict(documents)
         judgement = Judgement(findings={}, rules=[], results={})
-        with _great_expectations():
+        with self._one_at_a_time, _great_expectations():
             for frame, (batch_definition, suite) in self._parts.items():
                 table = tables[frame]
                 if table.empty:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,14 @@ def test_good_orders_pass_at_the_edges(suite: CompiledSuite) -> None:
         suite.run([(1, edge), (2, order(total_amount=D("99"))), (3, order(issued_on=dt.date(1, 1, 1)))]) == {}
     )
     assert suite.run([]) == {}
+
+
+def test_threads_that_validate_at_once_see_their_own_documents_alone(suite: CompiledSuite) -> None:
+    def judged(ledger_id: int) -> set[int]:
+        return set(suite.run([(ledger_id, order(number=f"PO-{ledger_id}", currency="XXX"))]))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(judged, range(24))) == [{ledger_id} for ledger_id in range(24)]
 
 
 def test_every_rule_of_the_suite_has_a_case() -> None:
