@@ -30,7 +30,7 @@ from orderhub.services.tryton import health
 
 FLOW = "edifact_orders"
 #: So many sessions are ended at one moment, when there are so many.
-SESSIONS_AT_ONCE = 3
+SESSIONS_AT_ONCE = 2
 #: What the system and the database say about a full disk.
 FULL = b"No space left on device"
 #: How long a disk is full, and how long the ERP is away (seconds).
@@ -263,20 +263,21 @@ class Trial:
     def _end_sessions(self, rng: random.Random, before: int) -> int:
         """As many at once as there are, so that the plan's sum is reached with its last event."""
         wanted = min(SESSIONS_AT_ONCE, self.plan.sessions - before)
-        until, ended = time.monotonic() + 5, 0
+        until, ended = time.monotonic() + 3, 0
         while ended < wanted and time.monotonic() < until:
             ended += end_sessions(self.database_url, rng, wanted - ended)
             time.sleep(0.05)
         return ended
 
     def _keep_pace(self, done: float) -> None:
-        """Spread the disturbances over the whole of the work: a quarter of them before the first effect, the last one when
-        three quarters of the effects are done. Never waits for long, so that work which does not advance is disturbed as well.
+        """Spread the disturbances over the work: a good part of them before the first effect, the last one when a good half of
+        the effects is done: what is quick must not be over before it. Never waits for long, so that work which does not
+        advance is disturbed as well.
 
         :param done: the share of the disturbances that has happened.
         """
         until = time.monotonic() + 4
-        while time.monotonic() < until and done > 0.25 + self._progress():
+        while time.monotonic() < until and done > 0.4 + self._progress():
             time.sleep(0.05)
 
     def _progress(self) -> float:
