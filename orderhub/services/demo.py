@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection, Engine
 
-from orderhub.findings import Finding, Place
+from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger import engine, queries, sendings
 from orderhub.ledger.queries import DocumentFilter
 from orderhub.ledger.records import DocumentPath, InterchangeRow
@@ -199,6 +199,10 @@ def _effects(fate: Fate, target: str) -> str:
 def _error(fate: Fate) -> str:
     findings: list[Finding] = [f for document in fate.documents for f in document.findings]
     findings += fate.interchange.findings
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors or fate.documents:
+        # a warning keeps no document back; the pages show it. Of a file without any it says why there is none
+        findings = errors
     if not findings:
         return fate.interchange.problem or ""
     # a finding at a place explains more than one that only points to another document
