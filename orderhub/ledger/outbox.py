@@ -226,7 +226,7 @@ _POSTPONE = text(
     SET state = CASE WHEN unclear OR :unclear THEN 'in_doubt' ELSE 'pending' END, unclear = unclear OR :unclear,
         code = :code, reason = :reason, lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp(),
         next_attempt_at = clock_timestamp() + make_interval(secs => coalesce(CAST(:delay AS double precision),
-            least(900, power(2, least(attempts, 10)))))
+            least(:longest, power(2, least(attempts, 10)))))
     WHERE id = ANY(CAST(:ids AS bigint[]))
     """
 )
@@ -239,10 +239,11 @@ def postpone(
     code: str,
     reason: str,
     delay_seconds: float | None = None,
+    longest_seconds: float = 900,
     unclear: bool = False,
 ) -> None:
     """Give leases back because the target could not be reached: due again after ``delay_seconds`` (None: 2 s doubled
-    with each attempt, at most 15 minutes). Nothing had an effect, unless ``unclear``: then it is looked up first. What was
+    with each attempt, at most ``longest_seconds``). Nothing had an effect, unless ``unclear``: then it is looked up first. What was
     unclear stays so, what this lease has recorded already too. Raises ``LeaseLost``."""
     if works:
         held = _held(connection, works, settled_too=True)
@@ -250,6 +251,7 @@ def postpone(
             "code": code,
             "reason": clean_or_none(reason),
             "delay": delay_seconds,
+            "longest": longest_seconds,
             "unclear": unclear,
         }
         connection.execute(_POSTPONE, {"ids": [work.id for work in held], **values})

@@ -32,6 +32,9 @@ CHUNK = 100
 TOGETHER = 3
 #: After so many failed calls, one after the other, it is the target that is out of order and not some documents.
 FAILURES_IN_A_ROW = 5
+#: Longest pause (seconds) before a target is tried again that was away, and before one document is on which it broke.
+LONGEST_AWAY = 30
+LONGEST_BROKEN = 900
 
 
 class ConnectorBroke(ConnectorError):
@@ -296,6 +299,12 @@ def _postpone(
     retrying(
         ctx.ledger,
         lambda connection: outbox.postpone(
-            connection, works, code=error.code, reason=str(error), unclear=unclear
+            connection,
+            works,
+            code=error.code,
+            reason=str(error),
+            # what counts the attempts may have been a killed worker; a target that is back shall not wait for them
+            longest_seconds=LONGEST_AWAY if error.retryable else LONGEST_BROKEN,
+            unclear=unclear,
         ),
     )

@@ -238,6 +238,12 @@ def test_a_target_that_is_away_is_tried_again_later(database: str, tmp_path: Pat
         assert [problem for problem in result.problems if "away" in problem]
         row = at.rows("SELECT DISTINCT state, code, unclear FROM ledger.outbox")
         assert row == [{"state": "pending", "code": "CONNECTOR_UNAVAILABLE", "unclear": False}]
+        with at.ctx.ledger.begin() as connection:
+            # killed workers count as attempts as well; a target that is back is not kept waiting for them
+            connection.exec_driver_sql("UPDATE ledger.outbox SET attempts = 12, next_attempt_at = now()")
+        at.run()
+        [pause] = at.rows("SELECT max(next_attempt_at - now()) AS longest FROM ledger.outbox")
+        assert pause["longest"].total_seconds() <= 30
         flaky.fail = None
         assert at.run().load[0].written == 0  # it is not due yet
         with at.ctx.ledger.begin() as connection:
