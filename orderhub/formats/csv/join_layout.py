@@ -25,6 +25,7 @@ import msgspec
 
 from orderhub.findings import Severity
 from orderhub.formats.csv.layout import FILE_OPTIONS, MESSAGE, FileLayout, file_options, names, numbers_of
+from orderhub.formats.declaration import only_entries, only_message
 from orderhub.formats.dialect import DeclarationError, NumberFormat, SourceDeclaration
 
 _TABLE = ("file", "key", "join", "many", "missing", *FILE_OPTIONS)
@@ -86,15 +87,8 @@ class JoinLayout(msgspec.Struct, frozen=True, kw_only=True):
     def from_declaration(cls, source: SourceDeclaration) -> JoinLayout:
         """Read a mapping's ``source``; :class:`DeclarationError` naming the wrong entry."""
         options = source.options
-        if source.message not in (None, MESSAGE):
-            raise DeclarationError(
-                f"A CSV source has the message {MESSAGE}, not {source.message}.",
-                key="message",
-                todo=f"Write message: {MESSAGE} or leave it out.",
-            )
-        if source.release is not None:
-            raise DeclarationError("A CSV source has no release.", key="release", todo="Remove it.")
-        _known(options, _SOURCE, "")
+        only_message(source, "CSV", MESSAGE)
+        only_entries(options, _SOURCE, "a CSV source of several files")
         files = options.get("files")
         if not isinstance(files, Mapping) or not files or len(files) > _MAX_TABLES:
             raise DeclarationError(
@@ -114,17 +108,6 @@ class _Draft(msgspec.Struct):
     join: Any
 
 
-def _known(options: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for name in options:
-        if name not in allowed:
-            raise DeclarationError(
-                f"There is no entry {name!r} in {'a table' if where else 'a CSV source of several files'}.",
-                key=where + name,
-                todo=f"The entries are {', '.join(allowed)}.",
-                suggestions=difflib.get_close_matches(name, allowed),
-            )
-
-
 def _draft(name: str, given: Any, common: Mapping[str, Any]) -> _Draft:
     where = f"files.{name}."
     if not name.isidentifier() or name == "col":
@@ -137,7 +120,7 @@ def _draft(name: str, given: Any, common: Mapping[str, Any]) -> _Draft:
         raise DeclarationError(
             f"The table {name} is a map.", key=f"files.{name}", todo="Write {file: …, columns: […]}."
         )
-    _known(given, _TABLE, where)
+    only_entries(given, _TABLE, "a table", where=where)
     file = given.get("file")
     if not isinstance(file, str) or not file.strip() or "/" in file or "\\" in file:
         raise DeclarationError(

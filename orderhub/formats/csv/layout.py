@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.formats.declaration import only_entries, only_message
 from orderhub.formats.dialect import DeclarationError, NumberFormat, SourceDeclaration
 
 #: The message name of every CSV source.
@@ -70,22 +71,8 @@ class CsvLayout(FileLayout, frozen=True, kw_only=True):
     def from_declaration(cls, source: SourceDeclaration) -> CsvLayout:
         """Read a mapping's ``source``; :class:`DeclarationError` naming the wrong entry."""
         options = source.options
-        if source.message not in (None, MESSAGE):
-            raise DeclarationError(
-                f"A CSV source has the message {MESSAGE}, not {source.message}.",
-                key="message",
-                todo=f"Write message: {MESSAGE} or leave it out.",
-            )
-        if source.release is not None:
-            raise DeclarationError("A CSV source has no release.", key="release", todo="Remove it.")
-        for name in options:
-            if name not in _OPTIONS:
-                raise DeclarationError(
-                    f"There is no entry {name!r} in a CSV source.",
-                    key=name,
-                    todo=f"The entries are {', '.join(_OPTIONS)}.",
-                    suggestions=difflib.get_close_matches(name, _OPTIONS),
-                )
+        only_message(source, "CSV", MESSAGE)
+        only_entries(options, _OPTIONS, "a CSV source")
         written = file_options(options)
         key = names(options, "key", needed=True)
         for name in key:

@@ -15,12 +15,12 @@ itself shows.
 from __future__ import annotations
 
 import codecs
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from orderhub.formats.declaration import only_entries, only_message
 from orderhub.formats.dialect import DeclarationError, PathError, SourceDeclaration
 from orderhub.formats.json.paths import Key, parse_path
 
@@ -42,22 +42,8 @@ class JsonLayout(msgspec.Struct, frozen=True, kw_only=True):
     def from_declaration(cls, source: SourceDeclaration) -> JsonLayout:
         """Read a mapping's ``source``; :class:`DeclarationError` naming the wrong entry."""
         options = source.options
-        if source.message not in (None, MESSAGE):
-            raise DeclarationError(
-                f"A JSON source has the message {MESSAGE}, not {source.message}.",
-                key="message",
-                todo=f"Write message: {MESSAGE} or leave it out.",
-            )
-        if source.release is not None:
-            raise DeclarationError("A JSON source has no release.", key="release", todo="Remove it.")
-        for name in options:
-            if name not in _OPTIONS:
-                raise DeclarationError(
-                    f"There is no entry {name!r} in a JSON source.",
-                    key=name,
-                    todo=f"The entries are {', '.join(_OPTIONS)}.",
-                    suggestions=difflib.get_close_matches(name, _OPTIONS),
-                )
+        only_message(source, "JSON", MESSAGE)
+        only_entries(options, _OPTIONS, "a JSON source")
         return cls(keys=_keys(options), record=_record(options), encoding=_encoding(options))
 
 

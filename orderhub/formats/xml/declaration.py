@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.formats.declaration import only_entries
 from orderhub.formats.dialect import DeclarationError, NumberFormat, SourceDeclaration
 from orderhub.formats.xml.names import NAME, joined
 from orderhub.formats.xml.schema import SchemaTable, schema_names, schema_table
@@ -44,14 +45,7 @@ class XmlSource(msgspec.Struct, frozen=True, kw_only=True):
     def from_declaration(cls, source: SourceDeclaration) -> XmlSource:
         """Read a mapping's ``source``; :class:`DeclarationError` naming the wrong entry."""
         options = source.options
-        for name in options:
-            if name not in _OPTIONS:
-                raise DeclarationError(
-                    f"There is no entry {name!r} in an XML source.",
-                    key=name,
-                    todo=f"The entries are message, release, {', '.join(_OPTIONS)}.",
-                    suggestions=difflib.get_close_matches(name, _OPTIONS),
-                )
+        only_entries(options, _OPTIONS, "an XML source", also=("message", "release"))
         match = NAME.match(source.message or "")
         if match is None or match[1]:
             raise DeclarationError(
