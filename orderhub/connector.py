@@ -44,6 +44,17 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     empties: bool = False
 
 
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that does not tell by itself that something arrived (a server's folder, a table, a queue). The intake asks
+    ``Connector.waiting`` every ``seconds``, all such places from one process with few threads.
+
+    ``host`` names what must not be asked by many at once (the server); a place that cannot be reached is asked less often.
+    """
+
+    seconds: float
+    host: str = ""
+
+
 class ConnectorSettings(pydantic.BaseModel):
     """Settings of one use of a connector, as a flow's YAML gives them. Unknown keys are refused; secrets are never
     here but behind the credentials port."""
@@ -52,6 +63,10 @@ class ConnectorSettings(pydantic.BaseModel):
 
     def watch(self) -> Watch | None:
         """The folder whose changes mean that there may be something to pull; None where there is no such folder."""
+        return None
+
+    def poll(self) -> Poll | None:
+        """How often the other side should be asked whether something waits; None where it cannot be asked cheaply."""
         return None
 
 
@@ -187,6 +202,14 @@ class Connector(Generic[SettingsT]):
 
     def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
         """Yield what arrived after ``since``, oldest first, one at a time, never all in memory."""
+        raise NotImplementedError
+
+    def waiting(self, stream: str, since: Bookmark) -> bool:
+        """Whether ``pull(stream, since)`` would give something now. Cheap and read-only; called only where the settings'
+        ``poll`` says how often. When in doubt True: a pull that finds nothing costs a run and nothing else.
+
+        :raises ConnectorUnavailable: the other side cannot be reached.
+        """
         raise NotImplementedError
 
     def settle(self, interchange: Interchange, settlement: Settlement) -> None:
