@@ -1,9 +1,10 @@
 """Every flow file becomes a DAG with the five steps.
 
 ``pull → translate → (validate → load_<target> → …) per batch → acknowledge``. The part in parentheses is a mapped task
-group: one copy per batch, so that a batch that fails leaves the others alone, and the number of tasks is
-3 + (1 + targets) × ceil(documents / batch size). XCom carries ledger ids and nothing else. A run's verdict in Airflow is that
-of its last task; ``acknowledge`` always runs, so an empty task after it, which no process runs, carries the verdict.
+group: one copy per batch, so that a batch that fails leaves the others alone. XCom carries ledger ids and nothing else. A run's
+verdict in Airflow is that of its last task; ``acknowledge`` always runs, so an empty task after it, ``verdict``, which no
+process runs, carries it. The number of tasks is 4 + (1 + targets) × batches; new documents make
+ceil(documents / batch size) of them, beside those that an earlier run left open.
 
 Imported whenever Airflow parses DAG files and at the start of every task: no driver, no database, no data library.
 """
