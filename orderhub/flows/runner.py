@@ -59,14 +59,16 @@ def run_flow(
 
     :param received: from and to (UTC-aware): a backfill. Instead of pulling, what the flow received in that time is
         translated again, and nobody is answered.
-    :raises ConfigError: the flow is paused.
+    :raises ConfigError: the flow is paused, and this is no backfill: a pause keeps what arrives at its source, from which a
+        backfill takes nothing.
     """
-    with transaction(ctx.ledger) as connection:
-        paused = flow.paused or flow_state.is_paused(connection, flow.name)
-    if paused:
-        raise ConfigError(
-            f"The flow {flow.name} is paused; what arrives waits at its source.", todo="Resume it first."
-        )
+    if received is None:
+        with transaction(ctx.ledger) as connection:
+            paused = flow.paused or flow_state.is_paused(connection, flow.name)
+        if paused:
+            raise ConfigError(
+                f"The flow {flow.name} is paused; what arrives waits at its source.", todo="Resume it first."
+            )
     run = start_run(ctx, flow, trigger=trigger, external=external)
     problems: list[str] = []
 

@@ -6,12 +6,14 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from hub_harness import PROJECT, Hub, ProjectFolders, hub
 from sqlalchemy import text
 
+from orderhub.errors import ConfigError
 from orderhub.flows.runner import run_flow
-from orderhub.ledger import documents
+from orderhub.ledger import documents, flow_state
 from orderhub.ledger.engine import transaction
 from orderhub.stage import RunResult, TranslateStep
 
@@ -76,6 +78,25 @@ def test_only_what_was_received_in_the_interval_is_translated_again(database: st
         assert [file.name for file in at.inbox.iterdir() if file.is_file()] == ["06_good_utf8.edi"], (
             "a backfill pulls nothing"
         )
+
+
+@pytest.mark.parametrize("by", ["file", "person"])
+def test_a_paused_flow_is_backfilled_all_the_same(database: str, tmp_path: Path, by: str) -> None:
+    with hub("edifact_orders", database, tmp_path) as at:
+        at.drop(SAMPLES / "01_good_single.edi")
+        at.run()
+        received(at, "01_good_single.edi", DAY)
+        if by == "file":
+            at.flow = msgspec.structs.replace(at.flow, paused=True)
+        else:
+            with transaction(at.ctx.ledger) as connection:
+                flow_state.pause(connection, at.flow.name, actor="anna", reason="stocktaking")
+        at.drop(SAMPLES / "06_good_utf8.edi")
+        with pytest.raises(ConfigError, match="is paused"):
+            at.run()
+        assert backfill(at).problems == []
+        assert generations(at) == {"01_good_single.edi": 2}
+        assert (at.inbox / "06_good_utf8.edi").is_file(), "what arrives waits at its source"
 
 
 def test_a_second_backfill_gives_the_same(database: str, tmp_path: Path) -> None:
