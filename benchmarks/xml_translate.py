@@ -2,7 +2,7 @@
 core; and the most memory that a process of its own takes for 10,000 of them.
 
 The peer walks over all elements and clears each, as whoever reads a large file with it does, and does nothing with them. The
-second file has values that hardly repeat. Memory is read from VmHWM, see edifact_memory.py.
+second file has values that hardly repeat. Memory is read from VmHWM, see edi_memory.py.
 """
 
 from __future__ import annotations
