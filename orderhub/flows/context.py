@@ -93,6 +93,7 @@ def open_context(
             "warehouse": lambda: WarehousePort(engine),
             "data": lambda: endpoints.inbox_folder,
             "bundle": lambda: pack,
+            "valkey_url": lambda: endpoints.valkey_url,
             "outbox": lambda: endpoints.outbox_folder or endpoints.inbox_folder.parent / "outbox",
         },
         connections=connections,

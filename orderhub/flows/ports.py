@@ -17,7 +17,7 @@ class HubPorts:
 
     ``data`` is the folder that relative paths of connector settings start from (the inbox folder of the settings),
     ``outbox`` the one that relative paths of answers start from;
-    ``warehouse`` is the warehouse's engine. ``connections`` is asked before ``credentials``; its None means unknown there.
+    ``warehouse`` is the warehouse's engine, ``valkey_url`` where Valkey is (empty: nowhere). ``connections`` is asked before ``credentials``; its None means unknown there.
     """
 
     def __init__(

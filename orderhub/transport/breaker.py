@@ -28,8 +28,8 @@ class BreakerSettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    failures: int = pydantic.Field(5, ge=1, le=1000)
-    rest_seconds: float = pydantic.Field(30.0, ge=0, le=3600)
+    failures: int = pydantic.Field(default=5, ge=1, le=1000)
+    rest_seconds: float = pydantic.Field(default=30.0, ge=0, le=3600)
 
 
 class Breaker:
@@ -70,9 +70,10 @@ class Breaker:
         passed = dt.datetime.now(dt.UTC) - opened if opened is not None else None
         left = self._settings.rest_seconds - passed.total_seconds() if passed is not None else 0.0
         if left > 0:
-            raise ConnectorUnavailable(
+            raise Overloaded(
                 f"{self._who} failed {self._settings.failures} times in a row and is left alone for {left:.0f} more seconds.",
                 todo="Check that it runs; the hub tries again by itself.",
+                wait_seconds=left,
             )
         breaker.half_open()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,8 @@ import limits.errors
 import limits.storage
 import limits.strategies
 
-from orderhub.errors import ConfigError, ConnectorUnavailable
+from orderhub.errors import ConfigError
+from orderhub.transport.retry import Overloaded
 from orderhub.transport.shared import storage_url
 
 log = logging.getLogger(__name__)
@@ -68,9 +70,10 @@ class RateLimit:
             stats = self._asked("get_window_stats")
             pause = max(stats.reset_time - time.time(), 0.01)
             if time.monotonic() + pause > until:
-                raise ConnectorUnavailable(
+                raise Overloaded(
                     f"The rate limit of {self._who} ({self._item}) is used up for {pause:.0f} more seconds.",
                     todo="The hub tries again later; raise `rate_limit` if the other side allows more.",
+                    wait_seconds=math.inf,
                 )
             self._sleep(min(pause, 1.0))
 

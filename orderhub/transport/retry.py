@@ -32,9 +32,9 @@ class RetrySettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    attempts: int = pydantic.Field(3, ge=1, le=20)
-    first_seconds: float = pydantic.Field(0.5, ge=0, le=60)
-    most_seconds: float = pydantic.Field(20.0, ge=0, le=600)
+    attempts: int = pydantic.Field(default=3, ge=1, le=20)
+    first_seconds: float = pydantic.Field(default=0.5, ge=0, le=60)
+    most_seconds: float = pydantic.Field(default=20.0, ge=0, le=600)
 
 
 def retrying(settings: RetrySettings, *, sleep: Callable[[float], None] = time.sleep) -> tenacity.Retrying:
