@@ -105,6 +105,12 @@ class ContractBase:
         )
 
     @pytest.fixture
+    def content(self) -> Callable[[bytes], bytes]:
+        """What ``arrive`` put in, read from the bytes of an interchange: the bytes themselves, unless the source wraps them
+        (a page of rows, an envelope)."""
+        return lambda data: data
+
+    @pytest.fixture
     def effects(self) -> Effects:
         raise NotImplementedError(
             "give a fixture `effects`: a callable (keys) -> {key: how often it is there}"
