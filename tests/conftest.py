@@ -36,6 +36,11 @@ from orderhub.services.endpoints import Endpoints
 from orderhub.services.settings import Settings, load_settings
 from orderhub.services.stack import Stack
 from orderhub.services.tryton import install as erp_install
+from orderhub.testing.matrix import (  # noqa: F401 - pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_terminal_summary,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})

@@ -23,6 +23,7 @@ from orderhub.services.settings import get_settings
 from orderhub.source import DocumentTrace, document_trace
 from orderhub.web.acting import LedgerActions
 from orderhub.web.app import create_app
+from orderhub.web.intake import Intake
 from orderhub.web.ports import WebSettings
 
 log = logging.getLogger(__name__)
@@ -63,18 +64,30 @@ def web_app(root_path: str) -> FastAPI:
                 context = open_context(settings, reachable, worker="pages")
             return document_trace(context, document)
 
+    archive = Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key))
+    flows = FlowRegistry(settings.path("flows_folder"))
+    partners = PartnerRegistry(settings.path("partners_folder"))
     return create_app(
         engine=engine,
-        archive=Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key)),
+        archive=archive,
         current_user=current_user,
         actions=LedgerActions(engine, wake=wake),
         suites=settings.path("schemas_folder") / "expectations",
         data_docs=data_docs_folder(settings),
         wake=wake_flow,
-        flows=FlowRegistry(settings.path("flows_folder")),
-        partners=PartnerRegistry(settings.path("partners_folder")),
+        flows=flows,
+        partners=partners,
         scheduler=AirflowScheduler(),
         tracer=trace,
+        posted=Intake(
+            engine,
+            archive,
+            flows,
+            partners=partners,
+            connectors=settings.path("connectors_folder"),
+            wake=wake_flow,
+            valkey_url=reachable.valkey_url,
+        ),
         settings=WebSettings(
             sign_in_url=f"{root_path}/api/v2/auth/login?next={{next}}",
             run_url=f"{root_path}/dags/{{dag}}/runs/{{run}}",

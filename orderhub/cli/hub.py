@@ -25,11 +25,13 @@ def flows() -> FlowRegistry:
 def context() -> Iterator[HubContext]:
     """The context of the stages on the running services."""
     from orderhub.flows.context import open_context
-    from orderhub.services import endpoints
+    from orderhub.services import airflow_connections, endpoints
     from orderhub.services.settings import get_settings
 
     settings = get_settings()
-    opened = open_context(settings, endpoints.load(settings))
+    opened = open_context(
+        settings, endpoints.load(settings), connections=airflow_connections.lookup(settings)
+    )
     try:
         yield opened
     finally:

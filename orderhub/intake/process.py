@@ -8,8 +8,12 @@ import logging
 from sqlalchemy import Engine
 
 from orderhub.connector_registry import ConnectorRegistry
+from orderhub.flows.cache import ValkeyCache
+from orderhub.flows.health import CheckResult, remember
 from orderhub.flows.registry import FlowRegistry
 from orderhub.intake.housekeeping import AgeAlerts, DataDocs, Housekeeping
+from orderhub.intake.polling.messages import Use
+from orderhub.intake.polling.poller import Poller
 from orderhub.intake.reminders import LedgerView
 from orderhub.intake.scheduler_api import SchedulerApi
 from orderhub.intake.watcher import Intake, stop_on_signals
@@ -77,6 +81,13 @@ def run(settings: Settings | None = None) -> None:
 
     docs = DataDocs(newest_validation, build_apart)
 
+    cache = ValkeyCache(reachable.valkey_url)
+
+    def told(use: Use, ok: bool, sentence: str) -> None:
+        remember(
+            cache, CheckResult(flow=use.flow, use="pull", connector=use.connector, ok=ok, sentence=sentence)
+        )
+
     def look() -> LedgerView:
         with transaction(engine) as connection:
             return LedgerView(
@@ -90,6 +101,7 @@ def run(settings: Settings | None = None) -> None:
         api.queue_run,
         valkey_url=reachable.valkey_url,
         ledger=look,
+        poller=lambda arrived: Poller(arrived, told=told),
     )
     stop_on_signals(intake)
     housekeeping.start()

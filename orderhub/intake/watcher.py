@@ -1,8 +1,9 @@
 """The intake process: watches the folders of flows that start on arrival, listens to wake-ups, starts runs.
 
-Four sources of wake-ups, so that none of them is needed: changes that the operating system reports (fast), a look at
-every folder every few seconds (after a restart, on file systems that report nothing), the Valkey stream (other processes
-and machines), and open work in the ledger (a retry, a target that was away). All end at one dispatcher. New, changed and removed flow files are picked up as they come.
+Sources of wake-ups, so that none of them is needed: changes that the operating system reports (fast), a look at
+every folder every few seconds (after a restart, on file systems that report nothing), questions to servers, tables and
+queues (``polling``), the Valkey stream (other processes and machines), and open work in the ledger (a retry, a target that
+was away). All end at one dispatcher. New, changed and removed flow files are picked up as they come.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pathlib import Path
 import redis
 import watchfiles
 
-from orderhub.connector import ConnectorSettings
+from orderhub.connector import ConnectorSettings, Watch
 from orderhub.errors import HubError
 from orderhub.flows.registry import FlowRegistry
 from orderhub.intake.dispatcher import Dispatcher
 from orderhub.intake.folders import News, WatchedFolder
+from orderhub.intake.polling.messages import Use
+from orderhub.intake.polling.poller import Poller
 from orderhub.intake.reminders import LedgerView, Reminders
 from orderhub.intake.scheduler_api import Started
 from orderhub.intake.wake import WakeStream
@@ -40,6 +43,8 @@ STEP_MS = 20
 RECONNECT = 1.0
 
 SettingsOf = Callable[[Flow], ConnectorSettings]
+#: (flow, reminder): something waits at a place that was asked.
+Arrived = Callable[[str, bool], None]
 
 
 @dataclass(slots=True)
@@ -54,10 +59,18 @@ class _Wake:
     flow: str
 
 
+@dataclass(slots=True)
+class _Waits:
+    """Something waits at a place that was asked."""
+
+    flow: str
+    reminder: bool
+
+
 class Intake:
     """``settings_of`` gives the checked connector settings of a flow's pull step; ``inbox`` is what relative folders
     start from; ``start(flow, reminder)`` queues a run; ``ledger`` says what is paused and what is open; ``valkey_url``
-    None means: no stream."""
+    None means: no stream; ``poller`` makes what asks the places that tell nothing by themselves, None: nobody asks."""
 
     def __init__(
         self,
@@ -69,6 +82,7 @@ class Intake:
         valkey_url: str | None = None,
         ledger: Callable[[], LedgerView] = LedgerView,
         rescan_seconds: float = RESCAN,
+        poller: Callable[[Arrived], Poller] | None = None,
     ) -> None:
         self._flows = flows
         self._settings_of = settings_of
@@ -78,9 +92,13 @@ class Intake:
         self._ledger = ledger
         self._reminders = Reminders()
         self._rescan = rescan_seconds
-        self._events: queue.SimpleQueue[_Change | _Wake] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Change | _Wake | _Waits] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._folders: dict[str, WatchedFolder] = {}
+        self._polled: dict[str, Use] = {}
+        self._poller = (
+            poller(lambda flow, reminder: self._events.put(_Waits(flow, reminder))) if poller else None
+        )
         self._defined: dict[str, str] = {}
         self._watching: dict[bool, tuple[frozenset[Path], threading.Event]] = {}
         self._publisher = WakeStream(valkey_url) if valkey_url else None
@@ -106,6 +124,8 @@ class Intake:
             self._take(self._dispatcher.seconds_to_next(min(0.5, self._rescan)))
         for _, ended in self._watching.values():
             ended.set()
+        if self._poller:
+            self._poller.stop()
         for thread in self._threads:
             thread.join(timeout=5)
         if self._publisher:
@@ -120,6 +140,9 @@ class Intake:
                 if isinstance(event, _Wake):
                     if event.flow in self._defined:
                         self._dispatcher.wake(event.flow)
+                elif isinstance(event, _Waits):
+                    if event.flow in self._polled:
+                        self._dispatcher.wake(event.flow, reminder=event.reminder)
                 else:
                     folders = self._folders.values()
                     self._look([f for f in folders if any(f.concerns(path) for path in event.paths)])
@@ -158,29 +181,57 @@ class Intake:
         for name in self._defined.keys() - defined.keys():
             self._dispatcher.forget(name)
         folders: dict[str, WatchedFolder] = {}
+        polled: dict[str, Use] = {}
         for name, flow in flows.items():
             if not flow.trigger.arrival:
                 continue
-            if self._defined.get(name) == defined[name] and name in self._folders:
+            same = self._defined.get(name) == defined[name]
+            if same and name in self._folders:
                 folders[name] = self._folders[name]
-                continue
-            folder = self._watched(flow)
-            if folder is not None:
-                folders[name] = folder
-                log.info("flow %s: watching %s", name, folder.path, extra={"flow": name})
+            elif same and name in self._polled:
+                polled[name] = self._polled[name]
+            else:
+                found = self._watched(flow)
+                if isinstance(found, WatchedFolder):
+                    folders[name] = found
+                elif found is not None:
+                    polled[name] = found
         self._folders = folders
         self._defined = defined
+        if self._poller and polled != self._polled:
+            self._poller.set_uses(polled)
+        self._polled = polled
         self._watch_folders()
 
-    def _watched(self, flow: Flow) -> WatchedFolder | None:
+    def _watched(self, flow: Flow) -> WatchedFolder | Use | None:
         try:
-            watch = self._settings_of(flow).watch()
+            settings = self._settings_of(flow)
+            watch, poll = settings.watch(), settings.poll()
         except HubError as error:
             log.warning("flow %s is not watched: %s", flow.name, error, extra={"flow": flow.name})
             return None
-        if watch is None:
+        if watch is not None:
+            log.info("flow %s: watching %s", flow.name, watch.path, extra={"flow": flow.name})
+            return self._folder(flow, watch)
+        if poll is None or self._poller is None:
             log.info("flow %s: its connector has no folder to watch; it is woken by others", flow.name)
             return None
+        log.info(
+            "flow %s: %s is asked every %.0f s",
+            flow.name,
+            poll.host or flow.pull.connector,
+            poll.seconds,
+            extra={"flow": flow.name},
+        )
+        return Use(
+            flow=flow.name,
+            connector=flow.pull.connector,
+            settings=flow.pull.settings,
+            stream=flow.pull.stream,
+            poll=poll,
+        )
+
+    def _folder(self, flow: Flow, watch: Watch) -> WatchedFolder:
         path = Path(watch.path)
         if not path.is_absolute():
             path = self._inbox / path

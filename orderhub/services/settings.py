@@ -30,7 +30,9 @@ PREFIX = "ORDERHUB_"
 #: Names with two underscores are the hub's own, from its parts to each other; nobody sets them by hand.
 INTERNAL_PREFIX = "ORDERHUB__"
 #: Read by the tests alone: a missing peer fails instead of being skipped.
-TEST_VARIABLES = frozenset({"ORDERHUB_REQUIRE_PEERS", "ORDERHUB_CORPUS", "ORDERHUB_DATA"})
+TEST_VARIABLES = frozenset(
+    {"ORDERHUB_REQUIRE_PEERS", "ORDERHUB_CORPUS", "ORDERHUB_DATA", "ORDERHUB_CONNECTOR_MATRIX"}
+)
 
 
 def default_project_folder() -> Path:
