@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
+from orderhub.connector import Credentials
 from orderhub.flows.context import open_context
 from orderhub.flows.registry import FlowRegistry
 from orderhub.flows.runner import run_flow
@@ -109,9 +110,10 @@ def hub(
     folders: ProjectFolders | None = None,
     worker: str | None = None,
     endpoints: Endpoints | None = None,
+    connections: Callable[[str], Credentials | None] | None = None,
     **changes: Any,
 ) -> Iterator[Hub]:
-    """A flow of the project with some of its targets."""
+    """A flow of the project with some of its targets. ``connections`` gives those of its connectors by name."""
     chosen = folders or ProjectFolders()
     reach = endpoints or endpoints_for(database_url, folder, valkey_url=valkey_url, erp=erp)
     flow = FlowRegistry(chosen.path("flows_folder")).get(flow_name)
@@ -124,9 +126,11 @@ def hub(
         pull=msgspec.structs.replace(flow.pull, settings=settings),
         **changes,
     )
-    inbox = reach.inbox_folder / str(settings["path"])
+    inbox = reach.inbox_folder / str(settings.get("path", "."))
     inbox.mkdir(parents=True, exist_ok=True)
-    ctx = open_context(chosen, reach, worker=worker, lease_seconds=lease_seconds)
+    ctx = open_context(
+        chosen, reach, worker=worker, lease_seconds=lease_seconds, connections=connections
+    )
     try:
         yield Hub(ctx=ctx, flow=flow, inbox=inbox, endpoints=reach)
     finally:

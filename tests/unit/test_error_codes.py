@@ -13,6 +13,7 @@ CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\Z")
 #: The first words of the codes that the program says.
 FAMILIES = (
     "EDIFACT_", "X12_", "CSV_", "JSON_", "XML_", "VALUE_", "CHECK_", "MAPPING", "LOOKUP_", "FLOW_", "LEDGER", "ARCHIVE", "CONNECTOR", "TRYTON_",
+    "SOAP_",
     "SOURCE_", "BUNDLE_", "FORMAT_", "FILE_", "PULL_", "LIMIT_", "TRANSLATE_", "DOCUMENT_", "INTERCHANGE_", "ANSWER_", "REPLY_",
 )  # fmt: skip
 #: Not codes, though they look like them.

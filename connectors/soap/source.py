@@ -1,0 +1,179 @@
+"""Pages of an operation's answers as interchanges."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lxml import etree
+
+from connectors.soap.faults import SoapAbsent
+from connectors.soap.schema import Problem
+from connectors.soap.service import Service, SoapAnswerInvalid, said
+from connectors.soap.settings import PullCall
+from connectors.soap.values import filled
+from connectors.soap.xml import below, value, values
+from orderhub.connector import Bookmark, Interchange
+from orderhub.errors import ConnectorProtocolError
+
+
+class Source:
+    """Asks one operation, page after page."""
+
+    def __init__(self, settings: PullCall, service: Service) -> None:
+        self._settings = settings
+        self._service = service
+
+    def interchanges(self, since: Bookmark) -> Iterator[Interchange]:
+        """What came after a bookmark, a page (or a record) at a time.
+
+        Records that do not fit the schema come by themselves with what is wrong; the others of their page go on.
+
+        :raises SoapAnswerInvalid: what is wrong stands outside the records, so that nothing of the page can be trusted.
+        :raises ConnectorProtocolError: the answers do not come to an end.
+        """
+        mark = _mark(since) or self._settings.first_mark
+        seen: set[str] = set()
+        while True:
+            page = self._ask(mark)
+            records = self._records(page)
+            if page is None or (self._settings.records and not records):
+                return
+            problems = self._service.problems(self._settings.operation, page)
+            next_mark = self._next_mark(page, records, mark)
+            parts = self._parts(page, records, problems)
+            made = [self._interchange(part, bad, mark, next_mark) for part, bad in parts]
+            # only what stands behind the last part lies behind the page
+            for one in made[:-1]:
+                one.bookmark = {"mark": mark} if mark is not None else None
+            for one in made:
+                if one.arrival not in seen:
+                    yield one
+            if {one.arrival for one in made} <= seen or not self._more(page):
+                return  # the same page again: it stays until it is confirmed
+            seen.update(one.arrival for one in made)
+            if self._settings.mark is None and self._settings.confirm is None:
+                return
+            if self._settings.mark is not None and next_mark == mark:
+                raise ConnectorProtocolError(
+                    f"{self._settings.operation} says that there is more, and again the mark {mark!r}.",
+                    todo="Check `mark` and `more` in the settings, and ask the service's owner.",
+                )
+            mark = next_mark
+
+    def waiting(self, since: Bookmark) -> bool:
+        """Whether there is anything after a bookmark."""
+        page = self._ask(_mark(since) or self._settings.first_mark)
+        return page is not None and (self._settings.records is None or bool(self._records(page)))
+
+    def _ask(self, mark: str | None) -> etree._Element | None:
+        settings = self._settings
+        given = {"mark": mark, "limit": settings.page_size}
+        request = self._service.request(settings.operation, filled(settings.parameters, given.get))
+        try:
+            return self._service.call(settings.operation, request, effect=False)
+        except SoapAbsent:
+            return None
+
+    def confirm(self, taken: Sequence[str]) -> None:
+        """Tell the service that these were taken."""
+        confirm = self._settings.confirm
+        if confirm is not None and taken:
+            given = {"taken": list(taken)}
+            request = self._service.request(confirm.operation, filled(confirm.parameters, given.get))
+            try:
+                # to be told twice that something was taken changes nothing
+                self._service.call(confirm.operation, request, effect=False)
+            except SoapAbsent:
+                return
+
+    def _records(self, page: etree._Element | None) -> list[etree._Element]:
+        path = self._settings.records
+        return list(below(page, path)) if path and page is not None else []
+
+    def _more(self, page: etree._Element) -> bool:
+        if self._settings.more is None:
+            return self._settings.records is not None
+        return (value(page, self._settings.more) or "").lower() in ("true", "1", "yes", "y")
+
+    def _next_mark(
+        self, page: etree._Element, records: Sequence[etree._Element], mark: str | None
+    ) -> str | None:
+        path = self._settings.mark
+        if path is None:
+            return mark
+        found = [text for text in values(page, path) if text]
+        if not found:
+            raise SoapAnswerInvalid(
+                f"{self._settings.operation} was answered with {len(records)} records and no {path!r} to go on from.",
+                todo="Check `mark` in the settings, and ask the service's owner.",
+            )
+        return found[-1]
+
+    def _parts(
+        self, page: etree._Element, records: Sequence[etree._Element], problems: Sequence[Problem]
+    ) -> list[tuple[etree._Element, list[Problem]]]:
+        """The page itself, or what of it belongs together, each with what is wrong with it."""
+        wrong: dict[int, list[Problem]] = {}
+        for problem in problems:
+            owner = self._owner(problem.element, records)
+            if owner is None:
+                raise SoapAnswerInvalid(
+                    f"The answer to {self._settings.operation} does not fit the WSDL: {said(problems)}.",
+                    todo="Ask the service's owner; with check_answers: false it is taken as it is.",
+                )
+            wrong.setdefault(owner, []).append(problem)
+        if self._settings.one_by_one and records:
+            return [(self._with(page, {at}), wrong.get(at, [])) for at in range(len(records))]
+        if not wrong:
+            return [(page, [])]
+        good = {at for at in range(len(records)) if at not in wrong}
+        bad = [(self._with(page, {at}), found) for at, found in sorted(wrong.items())]
+        return [*bad, (self._with(page, good), [])] if good else bad
+
+    @staticmethod
+    def _owner(element: etree._Element | None, records: Sequence[etree._Element]) -> int | None:
+        """Which record an element is in."""
+        at = element
+        while at is not None:
+            if at in records:
+                return records.index(at)
+            at = at.getparent()
+        return None
+
+    def _with(self, page: etree._Element, keep: set[int]) -> etree._Element:
+        """The page with some of its records only."""
+        part = copy.deepcopy(page)
+        for at, record in enumerate(self._records(part)):
+            parent = record.getparent()
+            if at not in keep and parent is not None:
+                parent.remove(record)
+        return part
+
+    def _interchange(
+        self, part: etree._Element, problems: Sequence[Problem], mark: str | None, next_mark: str | None
+    ) -> Interchange:
+        settings = self._settings
+        data = etree.tostring(part, xml_declaration=True, encoding="UTF-8", with_tail=False)
+        told = [text for text in values(part, settings.arrival) if text] if settings.arrival else []
+        told = told or [mark or "", hashlib.sha256(data).hexdigest()]
+        arrival = f"{settings.operation}:{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}"
+        handle: dict[str, Any] = {}
+        if settings.confirm is not None:
+            handle["taken"] = [text for text in values(part, settings.confirm.taken) if text]
+        return Interchange(
+            name=f"{settings.operation} {next_mark or arrival[-8:]}",
+            arrival=arrival,
+            data=data,
+            bookmark={"mark": next_mark} if next_mark is not None else None,
+            media_type="application/xml",
+            problem=f"It does not fit the WSDL: {said(problems)}." if problems else None,
+            handle=handle,
+        )
+
+
+def _mark(since: Bookmark) -> str | None:
+    found = (since or {}).get("mark")
+    return str(found) if found is not None else None
