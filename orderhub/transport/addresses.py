@@ -29,18 +29,28 @@ def resolve(host: str, port: int) -> list[str]:
 class AddressGuard:
     """Says whether a host may be reached, and at which addresses.
 
-    :param hosts: the names that may be reached: exact, or ``*.example.com`` for all below. A name that stands here is
-        reached at public addresses only.
-    :param private: names and addresses of ``hosts`` that may be internal (private, loopback, link-local, reserved). An
-        address written as such in ``hosts``, and ``localhost``, are named already.
+    :param hosts: the names that may be reached at any port: exact, or ``*.example.com`` for all below. A name that stands
+        here is reached at public addresses only.
+    :param private: names and addresses that may be reached and may be internal (private, loopback, link-local, reserved).
+        An address written as such in ``hosts`` or ``origins``, and ``localhost``, are named already.
+    :param origins: URLs whose host may be reached at their port alone; at another one may be another program.
     """
 
     def __init__(
-        self, hosts: Iterable[str], *, private: Iterable[str] = (), resolve: Resolve = resolve
+        self,
+        hosts: Iterable[str] = (),
+        *,
+        private: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        resolve: Resolve = resolve,
     ) -> None:
-        self._hosts = frozenset(_host(host) for host in hosts)
-        named = {host for host in self._hosts if host == "localhost" or _address(host) is not None}
-        self._private = frozenset(_host(host) for host in private) | named
+        own = {_origin(url) for url in origins}
+        self._hosts = frozenset([*map(_host, hosts), *(host for host, port in own if port is None)])
+        self._origins = frozenset(own)
+        addresses = self._hosts | {host for host, _ in own}
+        named = {host for host in addresses if host == "localhost" or _address(host) is not None}
+        self._named = frozenset(_host(host) for host in private)
+        self._private = self._named | named
         self._resolve = resolve
 
     def check_url(self, url: str) -> tuple[str, int]:
@@ -59,14 +69,16 @@ class AddressGuard:
             raise _refused(f"{shown(url)!r} is no http or https address.")
         if parts.username is not None or parts.password is not None:
             raise _refused(f"The address of {host} has a user or a password in it.")
-        self.check_host(host)
-        return host, port or _PORTS[parts.scheme]
+        port = port or _PORTS[parts.scheme]
+        self.check_host(host, port)
+        return host, port
 
-    def check_host(self, host: str) -> None:
+    def check_host(self, host: str, port: int) -> None:
         """:raises ConnectorRefused: the name is not among those that may be reached, or is an internal address itself."""
         name = _host(host)
-        if not (_among(name, self._hosts) or _among(name, self._private)):
-            raise _refused(f"The host {host!r} is not among those that this connection may reach.")
+        known = _among(name, self._hosts) or _among(name, self._named) or (name, port) in self._origins
+        if not known:
+            raise _refused(f"{host!r} at port {port} is not among what this connection may reach.")
         address = _address(name)
         if address is not None and not self._may(name, address):
             raise _refused(f"{host} is an internal address.")
@@ -78,7 +90,7 @@ class AddressGuard:
             answer of a name server is an error or an attack).
         :raises ConnectorUnavailable: the name cannot be resolved.
         """
-        self.check_host(host)
+        self.check_host(host, port)
         if _address(_host(host)) is not None:
             return [_host(host)]
         try:
@@ -101,13 +113,12 @@ class AddressGuard:
 
 
 def guard_of(credentials: Credentials, *urls: str, resolve: Resolve = resolve) -> AddressGuard:
-    """The guard of a connection: its own host and those of further ``urls`` of the connection (a token endpoint), and what
+    """The guard of a connection: its own address and those of further ``urls`` of the connection (a token endpoint), and what
     ``extra`` names in ``allowed_hosts`` and ``private_hosts`` (lists, or texts with commas)."""
-    own = [urllib.parse.urlsplit(url).hostname or "" for url in (credentials.url, *urls)]
-    private = names(credentials, "private_hosts")
     return AddressGuard(
-        [host for host in (*own, *names(credentials, "allowed_hosts"), *private) if host],
-        private=private,
+        names(credentials, "allowed_hosts"),
+        private=names(credentials, "private_hosts"),
+        origins=(credentials.url, *urls),
         resolve=resolve,
     )
 
@@ -151,6 +162,15 @@ def _among(name: str, allowed: frozenset[str]) -> bool:
     return name in allowed or any(
         pattern.startswith("*.") and name.endswith(pattern[1:]) for pattern in allowed
     )
+
+
+def _origin(url: str) -> tuple[str, int | None]:
+    """Host and port of a URL; no port where neither it nor its scheme says one."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return _host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return "", 0
 
 
 def _host(host: str) -> str:

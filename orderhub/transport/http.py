@@ -42,13 +42,13 @@ class HttpSettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    connect_seconds: float = pydantic.Field(5.0, gt=0, le=120)
+    connect_seconds: float = pydantic.Field(default=5.0, gt=0, le=120)
     #: How long the other side may be silent during one request.
-    timeout_seconds: float = pydantic.Field(60.0, gt=0, le=900)
+    timeout_seconds: float = pydantic.Field(default=60.0, gt=0, le=900)
     #: How long one answer may take from the first to the last byte.
-    answer_seconds: float = pydantic.Field(300.0, gt=0, le=3600)
+    answer_seconds: float = pydantic.Field(default=300.0, gt=0, le=3600)
     #: Bytes that one answer may have.
-    most_bytes: int = pydantic.Field(64 * 1024 * 1024, ge=1024)
+    most_bytes: int = pydantic.Field(default=64 * 1024 * 1024, ge=1024)
     #: ``10/second``; over all processes of the hub.
     rate_limit: str | None = None
     retry: RetrySettings = RetrySettings()
@@ -281,9 +281,10 @@ class HttpClient:
         place = f"{answer.request.method} {shown(str(answer.request.url))}"
         if status < 300 or status in accept:
             return answer
-        if status == 429 or (status == 503 and not effect):
+        if status in (423, 429) or (status == 503 and not effect):
+            # 423: somebody else has it locked
             raise Overloaded(
-                f"{place} was answered with {status}: too much for now.",
+                f"{place} was answered with {status}: not now.",
                 todo="The hub tries again; set `rate_limit` to what the other side allows.",
                 wait_seconds=retry_after(answer),
             )

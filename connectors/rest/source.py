@@ -1,0 +1,98 @@
+"""Records pulled page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from connectors.rest.asking import Requests
+from connectors.rest.settings import Source
+from orderhub.connector import Bookmark, Interchange
+from orderhub.transport.bookmarks import Position, lowered
+from orderhub.transport.paging import check_progress, first, following
+from orderhub.transport.records import Raw, array, digest, records_at
+
+
+class Pulling:
+    """One source."""
+
+    def __init__(self, source: Source, requests: Requests) -> None:
+        self._source = source
+        self._requests = requests
+
+    def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
+        """Interchanges of so many records as the settings say, each a JSON list. The last one is held back until it is known to
+        be the last: only then the position may rise to the highest value, where the server gives no order."""
+        position = self._position(since)
+        pending: list[Raw] = []
+        held: Interchange | None = None
+        size = self._source.records_per_interchange
+        for page in self._pages(position):
+            pending += position.fresh(page) if position else page
+            while len(pending) >= size:
+                batch, pending = pending[:size], pending[size:]
+                if held is not None:
+                    yield held
+                held = _interchange(stream, batch, position)
+        if pending:
+            if held is not None:
+                yield held
+            held = _interchange(stream, pending, position)
+        if held is not None and position is not None:
+            position.finish()
+            held = msgspec.structs.replace(held, bookmark=position.bookmark())
+        if held is not None:
+            yield held
+
+    def waiting(self, since: Bookmark) -> bool:
+        """Whether there is a record that was not pulled yet."""
+        position = self._position(since)
+        return any(position.fresh(page) if position else page for page in self._pages(position))
+
+    def look(self) -> int:
+        """Ask for the first page; how many records it has."""
+        return len(next(self._pages(self._position(None))))
+
+    def _position(self, since: Bookmark) -> Position | None:
+        declared = self._source.incremental
+        if declared is None:
+            return None
+        return Position(since, declared.field, overlap=declared.overlap, ordered=declared.ordered)
+
+    def _pages(self, position: Position | None) -> Iterator[list[Raw]]:
+        source = self._source
+        declared = source.incremental
+        since = None
+        if declared is not None and position is not None:
+            since = declared.first if position.since is None else lowered(position.since, declared.overlap)
+        turn = first(source.paging)
+        seen: set[str] = set()
+        number = 0
+        while True:
+            check_progress(seen, turn)
+            if turn.url is not None:
+                answer = self._requests.page(source, turn.url)
+            else:
+                answer = self._requests.ask(source, {"since": since}, paging=turn.params)
+            number += 1
+            records = records_at(answer.content, source.records, f"{source.method} {source.path}")
+            yield records
+            further = following(source.paging, number, answer, len(records))
+            if further is None:
+                return
+            turn = further
+
+
+def _interchange(stream: str, batch: list[Raw], position: Position | None) -> Interchange:
+    if position is not None:
+        position.passed(batch)
+    arrival = digest(batch)
+    return Interchange(
+        name=f"{stream}-{arrival[:8]}.json",
+        arrival=arrival,
+        data=array(batch),
+        bookmark=position.bookmark() if position is not None else None,
+        media_type="application/json",
+        attributes={"records": str(len(batch))},
+    )
