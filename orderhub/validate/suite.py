@@ -30,7 +30,9 @@ from orderhub.validate.reference import Reference
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _COLUMNS = {"orders": ORDER_COLUMNS, "lines": LINE_COLUMNS, **RECORD_COLUMNS}
-_KEYS = {frame: ["document", "index"] if frame == "lines" else ["document"] for frame in _COLUMNS}
+#: Frames with one row a line.
+_LINES = ("lines", "receipt_lines")
+_KEYS = {frame: ["document", "index"] if frame in _LINES else ["document"] for frame in _COLUMNS}
 
 #: So many broken rows of a rule are kept as examples.
 EXAMPLES = 20
@@ -208,7 +210,7 @@ class CompiledSuite:
             )
         for row in outcome.result.get("unexpected_index_list") or []:
             document = int(row["document"])
-            field = meta["field"] if frame != "lines" else f"lines[{int(row['index'])}].{meta['field']}"
+            field = meta["field"] if frame not in _LINES else f"lines[{int(row['index'])}].{meta['field']}"
             found.setdefault(document, []).append(
                 Finding(
                     code=meta["rule"],

@@ -8,8 +8,11 @@ import psycopg
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, text
 
-from orderhub.connector import Health, LoadItem, Outcome, OutcomeState
+from orderhub.connector import Health, LoadItem, Outcome
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable, OutcomeUnclear
+from orderhub.star import tables
+from orderhub.star.halving import Refused, in_halves
+from orderhub.star.merge import storable
 from orderhub.warehouse import load as loading
 
 #: SQLSTATE classes that are about the data of a statement: data exception, integrity constraint.
@@ -17,17 +20,7 @@ _ABOUT_DATA = ("22", "23")
 #: Serialization failure and deadlock: the same again, at once.
 _AGAIN = ("40001", "40P01")
 _ATTEMPTS = 3
-_NEEDED = (
-    "warehouse.load",
-    "warehouse.purchase_order",
-    "warehouse.supplier",
-    "warehouse.item",
-    "warehouse.stock_level",
-)
-
-
-class _Refused(Exception):
-    """The database refused the content of the batch; nothing of it was kept."""
+_NEEDED = tuple(f"warehouse.{name}" for name in tables.names())
 
 
 class WarehousePort:
@@ -59,42 +52,14 @@ class WarehousePort:
 
         :raises ConnectorUnavailable: when nothing was written. :raises ConnectorRefused: tables or rights are missing.
         """
-        outcomes: dict[int, Outcome] = {}
-        waiting = [list(range(len(items)))] if items else []
-        while waiting:
-            part = waiting.pop()
-            try:
-                outcomes.update(zip(part, self._write([items[index] for index in part]), strict=True))
-            except _Refused as error:
-                if len(part) > 1:
-                    middle = len(part) // 2
-                    waiting += [part[middle:], part[:middle]]
-                else:
-                    outcomes[part[0]] = Outcome(
-                        key=items[part[0]].key,
-                        state=OutcomeState.REJECTED,
-                        code="WAREHOUSE_REFUSED",
-                        reason=f"The warehouse's database refused the document: {error}.",
-                    )
-            except (ConnectorUnavailable, OutcomeUnclear) as error:
-                if isinstance(error, ConnectorUnavailable) and not _anything_written(outcomes):
-                    raise
-                for index in part + [index for other in waiting for index in other]:
-                    outcomes[index] = Outcome(
-                        key=items[index].key,
-                        state=OutcomeState.UNCLEAR,
-                        code=error.code,
-                        reason=error.what,
-                    )
-                break
-        return [outcomes[index] for index in range(len(items))]
+        return in_halves(items, self._write)
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """What the warehouse has under these keys.
 
         :raises ConnectorUnavailable: the database cannot be reached. :raises ConnectorRefused: tables are missing.
         """
-        askable = [key for key in keys if "\0" not in key]
+        askable = [key for key in keys if storable(key)]
         try:
             with self._engine.connect() as connection:
                 return loading.find(connection, askable)
@@ -111,7 +76,7 @@ class WarehousePort:
                 if _state(error)[:2] in _ABOUT_DATA or isinstance(
                     error, sqlalchemy.exc.DataError | psycopg.DataError
                 ):
-                    raise _Refused(_reason(error)) from error
+                    raise Refused(_reason(error)) from error
                 raise _typed(error) from error
         raise AssertionError("unreachable")
 
@@ -133,10 +98,6 @@ def _commit(connection: Connection) -> None:
                 todo="The hub looks up what is there before it goes on.",
             ) from error
         raise
-
-
-def _anything_written(outcomes: dict[int, Outcome]) -> bool:
-    return any(outcome.state is OutcomeState.WRITTEN for outcome in outcomes.values())
 
 
 def _state(error: BaseException) -> str:
