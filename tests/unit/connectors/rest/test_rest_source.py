@@ -45,7 +45,7 @@ def names(found: list[Interchange]) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("count", [0, 1, 2, 5, 6])
+@pytest.mark.parametrize("count", [0, 1, 5, 6])
 def test_every_way_of_paging_gives_every_record_once(
     server: RestServer, make: Make, way: str, count: int
 ) -> None:
@@ -162,9 +162,10 @@ def test_a_next_page_elsewhere_is_refused(server: RestServer, make: Make, hop: s
 
 
 def test_pages_that_never_end_are_an_error(server: RestServer, make: Make) -> None:
-    source = {**WAYS["next_link"], "params": {"hop": "/next?hop=/next%3Fstart=0"}}
+    server.fault("GET", "/next", count=99, status=200, body='{"value": [], "links": {"next": "/next"}}')
     with pytest.raises(ConnectorProtocolError, match="read already"):
-        list(make(source={**source, "params": {"hop": "/next?hop=%2Fnext"}}).pull("orders", None))
+        list(make(source=WAYS["next_link"]).pull("orders", None))
+    assert len(server.state()["asked"]) == 2
 
 
 @pytest.mark.parametrize(
