@@ -95,7 +95,12 @@ class Ports(Protocol):
     def resource(self, kind: str) -> Any:
         """A resource of the hub by kind, for built-in connectors: ``warehouse`` loads into the warehouse, ``bundle`` packs
         (name, bytes) of several files into one, the same bytes for the same files, ``data``
-        its data folder, ``outbox`` the folder for what goes to partners. Raises ``ConnectorRefused`` for an unknown kind."""
+        its data folder, ``outbox`` the folder for what goes to partners, ``write`` makes payloads by a mapping that writes:
+        a callable (mapping's name, document, values handed in beside it by name or None) giving an object with ``data``
+        (bytes), ``tree`` (of JSON a dict, of XML the bytes), ``media_type``, ``mapping``, ``version`` and ``content_hash``;
+        it raises :class:`orderhub.errors.PayloadRefused` with ``field`` and ``reason`` for a document that can never be
+        written so (an outcome ``rejected``), and ``MappingError`` for a mapping that is missing or wrong. Raises
+        ``ConnectorRefused`` for an unknown kind."""
 
 
 class Interchange(msgspec.Struct, kw_only=True):

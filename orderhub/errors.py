@@ -58,6 +58,33 @@ class MappingError(HubError):
     code = "MAPPING"
 
 
+class PayloadRefused(MappingError):
+    """A document cannot be written as a payload: a value is missing, or the format cannot hold it. ``findings`` (at least
+    one) say everything that is wrong; each names the canonical field."""
+
+    code = "PAYLOAD_REFUSED"
+
+    def __init__(self, mapping: str, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
+        super().__init__(
+            f"{mapping} cannot write the document: {first.message}{more}",
+            todo="Correct the document, or the mapping.",
+            place=first.place,
+        )
+
+    @property
+    def field(self) -> str | None:
+        """The canonical field of the first finding."""
+        return self.findings[0].field
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, in one line."""
+        return " ".join(finding.message for finding in self.findings[:5])
+
+
 class ConnectorError(HubError):
     """A connector failed."""
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from orderhub.cli import hub
+from orderhub.cli.mapping_writing import register_document
 from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, print_table
 from orderhub.errors import LedgerError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from orderhub.ledger.records import DocumentPath, DocumentRow
 
 app = typer.Typer(help="Documents in the ledger.", no_args_is_help=True)
+register_document(app)
 
 
 def _row(row: DocumentRow) -> dict[str, Any]:

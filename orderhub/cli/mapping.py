@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from orderhub.cli.mapping_files import Partner, given_by, mapping_file, register
+from orderhub.cli.mapping_writing import register_mapping
 from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, to_json
 from orderhub.errors import ConfigError
 
-app = typer.Typer(help="Mappings: from a partner's format to a canonical document.", no_args_is_help=True)
+app = typer.Typer(
+    help="Mappings: from a partner's format to a canonical document, and back.", no_args_is_help=True
+)
 register(app)
+register_mapping(app)
 
 Named = Annotated[list[str] | None, typer.Argument(help="Names or files; all mappings without.")]
 

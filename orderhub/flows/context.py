@@ -15,6 +15,7 @@ from orderhub.connector import Connector, Credentials
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.cache import NoCache, ValkeyCache
 from orderhub.flows.lookups import CachedLookups
+from orderhub.flows.payloads import PayloadWriter
 from orderhub.flows.ports import HubPorts
 from orderhub.formats.bundle import pack
 from orderhub.ledger.archive import Archive
@@ -79,6 +80,8 @@ def open_context(
     engine = create_engine(endpoints.database_url)
     cache = ValkeyCache(endpoints.valkey_url) if endpoints.valkey_url else NoCache()
     mappings = settings.path("mappings_folder")
+    mapping_registry = MappingRegistry(mappings, lookups=CachedLookups(mappings / "lookups", cache))
+    payloads = PayloadWriter(mapping_registry, engine)
     built: dict[str, Connector[Any]] = {}
     ports = HubPorts(
         credentials={
@@ -93,6 +96,7 @@ def open_context(
             "warehouse": lambda: WarehousePort(engine),
             "data": lambda: endpoints.inbox_folder,
             "bundle": lambda: pack,
+            "write": lambda: payloads,
             "valkey_url": lambda: endpoints.valkey_url,
             "outbox": lambda: endpoints.outbox_folder or endpoints.inbox_folder.parent / "outbox",
         },
@@ -118,7 +122,7 @@ def open_context(
         ledger=engine,
         warehouse=engine,
         archive=Archive(endpoints.archive_url, KeyRing.from_text(endpoints.archive_key)),
-        mappings=MappingRegistry(mappings, lookups=CachedLookups(mappings / "lookups", cache)),
+        mappings=mapping_registry,
         partners=PartnerRegistry(settings.path("partners_folder")),
         suites=settings.path("schemas_folder") / "expectations",
         ports=ports,

@@ -24,8 +24,11 @@ Node: TypeAlias = Any
 
 #: What a value of the source is before any conversion. ``number`` says that the grammar makes it numeric, so that it
 #: may be compared with numbers and written without ``| decimal`` into a decimal field; ``value`` that only the message
-#: tells what it is (JSON), so that it fits a text, a number and a true or false alike.
-SourceType: TypeAlias = Literal["text", "number", "value"]
+#: tells what it is (JSON), so that it fits a text, a number and a true or false alike. The others are values that have
+#: their type already, which only canonical documents have.
+SourceType: TypeAlias = Literal[
+    "text", "number", "value", "integer", "decimal", "boolean", "date", "datetime"
+]
 
 
 class PathError(MappingError):

@@ -1,4 +1,4 @@
-"""Mappings as they were when they made a document: the file, its lookup tables, what the agreement gave.
+"""Mappings as they were when they made a document or a payload: the file, its lookup tables, what the agreement gave.
 
 Kept when first used, under the content hash that is stamped on every document: trace, replay and diff find any version
 again. A used version number stands for what the mapping said then; another content under it is refused. Lookup tables
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,12 +22,16 @@ from orderhub.mapping.compile import try_compile
 from orderhub.mapping.dialects import Dialects
 from orderhub.mapping.given import AGREEMENT
 from orderhub.mapping.kinds import Kind
-from orderhub.mapping.language import normalised
+from orderhub.mapping.language import MappingFile, normalised
 from orderhub.mapping.lookup_table import LookupTable
 from orderhub.mapping.lookups import MemoryLookups
 from orderhub.mapping.parse import parse_mapping
 from orderhub.mapping.problems import Problems
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.writing import CompiledWriting, try_compile_writing
+
+#: A mapping of either direction.
+AnyMapping: TypeAlias = CompiledMapping | CompiledWriting
 
 
 class _Bundle(msgspec.Struct):
@@ -48,7 +52,7 @@ class KeptVersion(msgspec.Struct, frozen=True):
     first_used_at: dt.datetime
 
 
-def keep_mapping(connection: Connection, mapping: CompiledMapping) -> MappingStamp:
+def keep_mapping(connection: Connection, mapping: AnyMapping) -> MappingStamp:
     """Keep a mapping with everything that decides what it makes; costs one query when it is known.
 
     :raises ArtifactChanged: the mapping was changed and its version not raised.
@@ -82,7 +86,7 @@ def keep_mapping(connection: Connection, mapping: CompiledMapping) -> MappingSta
     return stamp
 
 
-def changed_version(connection: Connection, mapping: CompiledMapping) -> ArtifactChanged | None:
+def changed_version(connection: Connection, mapping: AnyMapping) -> ArtifactChanged | None:
     """What :func:`keep_mapping` would refuse, without keeping anything: another content under a used version."""
     known = dict(artifacts.versions(connection, "mapping", mapping.name)).get(str(mapping.version))
     if known is None or known == hashlib.sha256(_says(mapping)).hexdigest():
@@ -96,6 +100,29 @@ def changed_version(connection: Connection, mapping: CompiledMapping) -> Artifac
 def kept_mapping(connection: Connection, name: str, content_hash: str) -> CompiledMapping | None:
     """The mapping that stamped a document, with its tables and the agreement's values as they were; ``None`` when it
     was not kept, or cannot be compiled any more."""
+    kept = _kept(connection, name, content_hash)
+    if kept is None or kept.file.writes:
+        return None
+    compiled = try_compile(kept.file, kept.problems, dialects=Dialects(), lookups=kept.lookups)
+    return None if compiled is None else compiled.given(_values(kept.agreement))
+
+
+def kept_writing(connection: Connection, name: str, content_hash: str) -> CompiledWriting | None:
+    """The same for a mapping that made payloads."""
+    kept = _kept(connection, name, content_hash)
+    if kept is None or not kept.file.writes:
+        return None
+    return try_compile_writing(kept.file, kept.problems, lookups=kept.lookups)
+
+
+class _Kept(NamedTuple):
+    file: MappingFile
+    lookups: MemoryLookups
+    agreement: dict[str, str]
+    problems: Problems
+
+
+def _kept(connection: Connection, name: str, content_hash: str) -> _Kept | None:
     packed = artifacts.of_version(connection, "mapping_bundle", name, content_hash)
     if packed is None:
         return None
@@ -113,9 +140,7 @@ def kept_mapping(connection: Connection, name: str, content_hash: str) -> Compil
     file = parse_mapping(written, name=name, problems=problems)
     if file is None or not problems.ok:
         return None
-    lookups = MemoryLookups(tables)
-    compiled = try_compile(file, problems, dialects=Dialects(), lookups=lookups)
-    return None if compiled is None else compiled.given(_values(bundle.agreement))
+    return _Kept(file, MemoryLookups(tables), bundle.agreement, problems)
 
 
 def kept_versions(connection: Connection, name: str) -> list[KeptVersion]:
@@ -127,11 +152,11 @@ def kept_versions(connection: Connection, name: str) -> list[KeptVersion]:
     return found
 
 
-def _says(mapping: CompiledMapping) -> bytes:
+def _says(mapping: AnyMapping) -> bytes:
     return msgspec.json.encode(normalised(mapping.file), order="deterministic")
 
 
-def _raise_it(mapping: CompiledMapping) -> str:
+def _raise_it(mapping: AnyMapping) -> str:
     return (
         f"Write version: {mapping.version + 1} in mappings/{mapping.name}.yaml (and in the flows that name version "
         f"{mapping.version}), or restore what was used."

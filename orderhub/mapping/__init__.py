@@ -1,4 +1,5 @@
-"""The mapping language: YAML files that say how a source message becomes a canonical document.
+"""The mapping language: YAML files that say how a source message becomes a canonical document, or how such a document
+becomes a payload (:mod:`.writing`).
 
 parse (:mod:`.parse`, :mod:`.expressions`) → check and compile (:mod:`.compile`, :mod:`.bind`, :mod:`.checks`) → run
 (:mod:`.run`, :mod:`.plan`). The reference for authors is docs/reference/mapping-language.md.
@@ -6,6 +7,7 @@ parse (:mod:`.parse`, :mod:`.expressions`) → check and compile (:mod:`.compile
 
 from __future__ import annotations
 
+from orderhub.mapping import forms
 from orderhub.mapping.commands import check_mapping, test_mapping
 from orderhub.mapping.compile import compile_mapping
 from orderhub.mapping.language import MappingFile
@@ -28,6 +30,7 @@ __all__ = [
     "Translated",
     "check_mapping",
     "compile_mapping",
+    "forms",
     "load_mapping",
     "test_mapping",
 ]

@@ -14,6 +14,8 @@ from orderhub.mapping.lookups import FolderLookups, Lookups
 from orderhub.mapping.parse import parse_mapping_file
 from orderhub.mapping.problems import Problems
 from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.writing.compile import try_compile_writing
+from orderhub.mapping.writing.examples import run_writing_examples
 
 
 def check_mapping(
@@ -25,12 +27,12 @@ def check_mapping(
     """
     problems = Problems(str(path))
     mapping = parse_mapping_file(path, problems, label=str(path))
-    if mapping is not None:
+    tables = lookups if lookups is not None else FolderLookups(path.parent / "lookups")
+    if mapping is not None and mapping.writes:
+        try_compile_writing(mapping, problems, lookups=tables)
+    elif mapping is not None:
         try_compile(
-            mapping,
-            problems,
-            dialects=dialects if dialects is not None else Dialects(),
-            lookups=lookups if lookups is not None else FolderLookups(path.parent / "lookups"),
+            mapping, problems, dialects=dialects if dialects is not None else Dialects(), lookups=tables
         )
     return problems.sorted()
 
@@ -41,8 +43,10 @@ def test_mapping(path: Path) -> list[ExampleResult]:
     :raises MappingRefused: the mapping itself is wrong.
     """
     registry = MappingRegistry(path.parent)
-    mapping = registry.get(path.stem)
-    return run_examples(mapping, registry, path.parent / "examples" / path.stem)
+    folder = path.parent / "examples" / path.stem
+    if registry.file(path.stem).writes:
+        return run_writing_examples(registry.writing(path.stem), folder)
+    return run_examples(registry.get(path.stem), registry, folder)
 
 
 #: pytest takes every function in its namespace whose name begins so for a test

@@ -63,6 +63,14 @@ def try_compile(
 ) -> CompiledMapping | None:
     """Compile as far as possible, noting problems; ``None`` when there were errors."""
     source = mapping.source
+    if mapping.writes:
+        problems.add(
+            "MAPPING_DIRECTION",
+            f"{mapping.name} writes: it makes a payload of a document.",
+            "Name a mapping whose target is a document, or use `orderhub mapping write`.",
+            mapping.marks.get("source"),
+        )
+        return None
     dialect = dialects.get(source.format)
     scope: Scope | None = None
     if dialect is None:

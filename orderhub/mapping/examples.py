@@ -69,8 +69,8 @@ def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, sour
     if not documents_file.is_file() and not findings_file.is_file():
         return ExampleResult(case, False, f"There is neither {documents_file.name} nor {findings_file.name}.")
     try:
-        wanted_documents = _read(documents_file)
-        wanted_findings = _read(findings_file)
+        wanted_documents = read_expectation(documents_file)
+        wanted_findings = read_expectation(findings_file)
     except ValueError as error:
         return ExampleResult(case, False, f"The expectation is no JSON: {error}")
     try:
@@ -83,7 +83,7 @@ def _run(mapping: CompiledMapping, registry: MappingRegistry, folder: Path, sour
         wanted = wanted_documents if isinstance(wanted_documents, list) else [wanted_documents]
         differences.extend(_unequal(wanted, documents, documents_file.name))
     if wanted_findings is not None:
-        differences.extend(_unmatched(wanted_findings, findings, findings_file.name))
+        differences.extend(unmatched(wanted_findings, findings, findings_file.name))
     else:
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         differences.extend(
@@ -115,7 +115,8 @@ def translate_example(
     return documents, [finding for finding in findings if finding.severity is not Severity.INFO]
 
 
-def _read(path: Path) -> Any:
+def read_expectation(path: Path) -> Any:
+    """What a file of JSON expects; ``None`` when there is none, ``ValueError`` when it is no JSON."""
     if not path.is_file():
         return None
     return json.loads(path.read_text(encoding="utf-8"))
@@ -132,7 +133,8 @@ def _unequal(wanted: list[Any], made: list[Any], name: str) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _unmatched(wanted: Any, findings: list[Finding], name: str) -> list[str]:
+def unmatched(wanted: Any, findings: list[Finding], name: str) -> list[str]:
+    """How findings differ from the expected ones (empty when they do not)."""
     if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
         return [f"{name} is no list of objects."]
     made = [{"file": finding.place.file, **finding.as_row()} for finding in findings]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from orderhub.formats.dialect import SourceDeclaration
 from orderhub.mapping.expressions import Expression, Text, parse_expression
@@ -60,10 +60,22 @@ def parse_mapping(text: str | bytes, *, name: str, problems: Problems) -> Mappin
         problems.findings.append(error.as_finding())
         return None
     written = text.encode() if isinstance(text, str) else text
-    return _Parser(problems, stem=name, written=written).mapping(tree)
+    return _parser(tree)(problems, stem=name, written=written).mapping(tree)
 
 
-class _Parser:
+def _parser(tree: Value) -> type[MappingParser]:
+    """Which way the mapping goes shows its source."""
+    source = tree.get("source") if isinstance(tree, Block) else None
+    if isinstance(source, Block) and "document" in source.entries:
+        from orderhub.mapping.writing.parse import WritingParser
+
+        return WritingParser
+    return MappingParser
+
+
+class MappingParser:
+    """One file that reads; :class:`orderhub.mapping.writing.parse.WritingParser` is for one that writes."""
+
     def __init__(self, problems: Problems, *, stem: str, written: bytes) -> None:
         self.problems = problems
         self.stem = stem
@@ -106,7 +118,7 @@ class _Parser:
         description = tree.get("description")
         if source is None or target is None:
             return None
-        return MappingFile(
+        return self._whole(
             path=self.problems.file,
             name=name,
             version=version,
@@ -120,6 +132,9 @@ class _Parser:
             description=description.text if isinstance(description, Scalar) else None,
             written=self.written,
         )
+
+    def _whole(self, **parts: Any) -> MappingFile:
+        return MappingFile(**parts)
 
     def _name(self, value: Value | None) -> str:
         if is_null(value) or value is None:
@@ -165,7 +180,7 @@ class _Parser:
         options: dict[str, object] = {}
         texts: dict[str, str | None] = {"format": None, "message": None, "release": None}
         for key, entry in value:
-            self._source_marks(f"source.{key}", entry.value, marks)
+            self._marks(f"source.{key}", entry.value, marks)
             if key not in texts:
                 options[key] = plain(entry.value)
             elif isinstance(entry.value, Scalar) and not is_null(entry.value):
@@ -177,12 +192,12 @@ class _Parser:
             return None
         return SourceDeclaration(texts["format"], texts["message"], texts["release"], options)
 
-    def _source_marks(self, path: str, value: Value, marks: dict[str, Mark]) -> None:
+    def _marks(self, path: str, value: Value, marks: dict[str, Mark]) -> None:
         """Where each entry of the source stands, however deep (``source.files.header.columns``)."""
         marks[path] = value.mark
         if isinstance(value, Block):
             for key, entry in value:
-                self._source_marks(f"{path}.{key}", entry.value, marks)
+                self._marks(f"{path}.{key}", entry.value, marks)
 
     def _target(self, value: Value | None, marks: dict[str, Mark]) -> str | None:
         if is_null(value) or value is None:

@@ -23,6 +23,8 @@ from orderhub.mapping.lookups import FolderLookups, Lookups
 from orderhub.mapping.parse import load_mapping
 from orderhub.mapping.problems import MappingRefused, close_to
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.writing.compile import compile_writing
+from orderhub.mapping.writing.run import CompiledWriting
 
 #: The keys of a JSON source's first record, read as a mapping declares it; ``None`` when there is none.
 KeysRead: TypeAlias = Callable[[SourceDeclaration], Collection[str] | None]
@@ -43,6 +45,7 @@ class _Kept(msgspec.Struct):
     stamp: tuple[int, int]
     file: MappingFile | None = None
     compiled: CompiledMapping | None = None
+    writing: CompiledWriting | None = None
     #: the state of its lookup tables when it was compiled
     tables: dict[str, object] = {}
     refused: MappingRefused | None = None
@@ -101,7 +104,7 @@ class MappingRegistry:
         return kept.file
 
     def get(self, name: str) -> CompiledMapping:
-        """The compiled mapping; :class:`MappingUnknown` or :class:`MappingRefused`."""
+        """The compiled mapping; :class:`MappingUnknown`, or :class:`MappingRefused`, also of one that writes."""
         kept = self._state(name)
         if kept.compiled is None:
             file = self.file(name)
@@ -109,10 +112,28 @@ class MappingRegistry:
                 kept.compiled = compile_mapping(file, dialects=self.dialects, lookups=self.lookups)
                 kept.tables = {table: self.lookups.stamp(table) for table in kept.compiled.tables}
             except MappingRefused as refused:
-                kept.refused = refused
+                # one that writes is still good for writing
+                if not file.writes:
+                    kept.refused = refused
                 raise
             self.broken.pop(name, None)
         return kept.compiled
+
+    def writing(self, name: str) -> CompiledWriting:
+        """The compiled mapping that writes; :class:`MappingUnknown`, or :class:`MappingRefused`, also of one that reads."""
+        kept = self._state(name)
+        if kept.writing is None:
+            file = self.file(name)
+            try:
+                kept.writing = compile_writing(file, lookups=self.lookups)
+                kept.tables = {table: self.lookups.stamp(table) for table in kept.writing.tables}
+            except MappingRefused as refused:
+                # one that reads is still good for reading
+                if file.writes:
+                    kept.refused = refused
+                raise
+            self.broken.pop(name, None)
+        return kept.writing
 
     def sources(self, format: str) -> list[SourceDeclaration]:
         """What the mappings of a format declare as their source, in the order of their names; broken ones are passed over."""
