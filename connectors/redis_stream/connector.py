@@ -102,7 +102,7 @@ class RedisStreamConnector(Connector[RedisStreamSettings]):
             if mine is None:
                 return bool(client.xlen(settings.key))
             newest = client.xrevrange(settings.key, count=1)
-            if newest and _order(newest[0][0] or b"0-0") > _order(mine["last-delivered-id"]):
+            if newest and _order(cast("bytes", newest[0][0])) > _order(mine["last-delivered-id"]):
                 return True
             if not mine["pending"]:
                 return False

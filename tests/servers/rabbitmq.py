@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -94,6 +95,8 @@ class RabbitMq:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
+                # pika leaves the socket of a failed attempt to the garbage collector
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
                 self.connect().close()
             except (exceptions.AMQPError, OSError):
                 if self._broker.poll() is not None or time.monotonic() > deadline:
