@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import fnmatch
+import heapq
 import logging
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from connectors.folder.bundles import Gathered, arrival_of, gather, member_text
-from connectors.folder.names import decoded, encoded, shown
 from connectors.folder.reply import sweep, write_answer
 from connectors.folder.settings import FolderSettings
 from connectors.folder.tree import (
     NotRegular,
     Seen,
+    delete,
     entries,
     look,
     move,
@@ -28,14 +28,18 @@ from connectors.folder.tree import (
 )
 from orderhub.connector import Bookmark, Capability, Connector, Health, Interchange, Outcome, Settlement
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+from orderhub.transport.files.names import decoded, encoded, shown
+from orderhub.transport.files.selection import fits, marker_names, stands_for_a_file
+from orderhub.transport.files.settling import CLAIMED
+from orderhub.transport.files.taking import LONGEST_WATCH
 
 log = logging.getLogger(__name__)
 
 #: With ``after: leave`` a pull looks back this far, because files of one moment may appear one after the other; what
 #: is given again is known by its arrival.
 OVERLAP_NS = 2_000_000_000
-#: A pull watches an open file no longer than this before it believes the share's clock that it is old enough.
-LONGEST_WATCH = 5.0
+#: Files looked at in one round; of a larger folder the first ones, and it is listed again for the next.
+ROUND = 10_000
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link, which is never followed"),
@@ -111,28 +115,11 @@ class FolderConnector(Connector[FolderSettings]):
                 # below the hub's own folder, which nobody else prepares
                 path.mkdir(parents=True, exist_ok=True)
             with open_root(path) as root:
-                held: int | None = None
-                candidates = self._candidates(root, since)
-                first_look = time.monotonic()
-                for moment, file in candidates:
-                    try:
-                        interchange = (
-                            self._take_bundle(root, file, first_look)
-                            if isinstance(file, Gathered)
-                            else self._take(root, file, first_look, self.settings.stable_seconds)
-                        )
-                    except OSError as error:
-                        name = self._bundle_name(file) if isinstance(file, Gathered) else shown(file.name)
-                        log.warning("cannot read %s: %s", name, error.strerror)
-                        unread.append(f"{name} ({error.strerror})")
-                        interchange = None
-                    if interchange is None:
-                        held = moment if held is None else min(held, moment)
-                        continue
-                    if self.settings.after == "leave":
-                        # never past something that was not complete yet
-                        interchange.bookmark = {"changed_ns": moment if held is None else min(held, moment)}
-                    yield interchange
+                more, last = True, None
+                while more:
+                    candidates, more = self._candidates(root, since, last)
+                    last = self._order(*candidates[-1]) if candidates else None
+                    yield from self._take_all(root, candidates, unread)
         except FileNotFoundError as error:
             raise ConnectorUnavailable(
                 f"The folder {path} does not exist.", todo="Create or mount it, or correct `path`."
@@ -152,8 +139,34 @@ class FolderConnector(Connector[FolderSettings]):
                 todo="The others were pulled; look at the disk or the share.",
             )
 
+    def _take_all(
+        self, root: int, candidates: list[tuple[int, Seen | Gathered]], unread: list[str]
+    ) -> Iterator[Interchange]:
+        held: int | None = None
+        first_look = time.monotonic()
+        for moment, file in candidates:
+            try:
+                interchange = (
+                    self._take_bundle(root, file, first_look)
+                    if isinstance(file, Gathered)
+                    else self._take(root, file, first_look, self.settings.stable_seconds)
+                )
+            except OSError as error:
+                name = self._bundle_name(file) if isinstance(file, Gathered) else shown(file.name)
+                log.warning("cannot read %s: %s", name, error.strerror)
+                unread.append(f"{name} ({error.strerror})")
+                interchange = None
+            if interchange is None:
+                held = moment if held is None else min(held, moment)
+                continue
+            if self.settings.after == "leave":
+                # never past something that was not complete yet
+                interchange.bookmark = {"changed_ns": moment if held is None else min(held, moment)}
+            yield interchange
+
     def settle(self, interchange: Interchange, settlement: Settlement) -> None:
-        """Move the file (of a bundle, all its files) to ``processed/<date>/`` or ``refused/<date>/``, and its marker away.
+        """Move the file (of a bundle, all its files) to ``processed/<date>/`` or ``refused/<date>/``, or delete what the hub has,
+        and its marker.
         A file that is gone or was replaced since is left as it is.
 
         :raises ConnectorRefused: when it cannot be moved.
@@ -181,7 +194,10 @@ class FolderConnector(Connector[FolderSettings]):
         path = self._path()
         try:
             with open_root(path) as root:
-                move(root, what, target, mark=mark)
+                if self.settings.after == "delete" and settlement is Settlement.ACCEPTED:
+                    delete(root, what, claimed=f"{CLAIMED}{mark}")
+                else:
+                    move(root, what, target, mark=mark)
                 if self.settings.complete_when == "marker":
                     self._remove_markers(root, what)
         except FileNotFoundError:
@@ -211,48 +227,58 @@ class FolderConnector(Connector[FolderSettings]):
         path = Path(self.settings.path)
         return path if path.is_absolute() else Path(self.ports.resource("data")) / path
 
-    def _candidates(self, root: int, since: Bookmark) -> list[tuple[int, Seen | Gathered]]:
-        """What may be taken, with the moment it came to be there in nanoseconds."""
+    def _candidates(
+        self, root: int, since: Bookmark, beyond: tuple[Any, ...] | None
+    ) -> tuple[list[tuple[int, Seen | Gathered]], bool]:
+        """What may be taken, with the moment it came to be there in nanoseconds, in order; and whether there is more. Of files
+        that leave the folder at most ``ROUND`` are held, those after ``beyond``."""
         settings = self.settings
-        skip = frozenset((settings.processed, settings.refused)) if settings.after == "move" else frozenset()
-        listed = list(entries(root, recursive=settings.recursive, skip=skip))
-        files = [(entry.changed_ns, entry) for entry in listed if self._wanted(entry)]
+        listed = entries(root, recursive=settings.recursive, skip=frozenset(settings.own_folders))
+        files: Iterable[tuple[int, Seen]]
         if settings.complete_when == "marker":
-            files = self._marked(files, listed)
-        found: list[tuple[int, Seen | Gathered]] = [
-            (moment, entry) for moment, entry in files if not self._is_member(entry)
-        ]
-        found += gather([file for file in files if self._is_member(file[1])], settings.bundle)
+            everything = list(listed)
+            files = self._marked(self._wanted_of(everything), everything)
+        else:
+            files = self._wanted_of(listed)
+        found: Iterable[tuple[int, Seen | Gathered]] = files
+        if settings.bundle:
+            held = list(files)
+            found = [(moment, entry) for moment, entry in held if not self._is_member(entry)]
+            found += gather([file for file in held if self._is_member(file[1])], settings.bundle)
         if settings.after == "leave":
             floor = int(since["changed_ns"]) - OVERLAP_NS if since is not None else 0
-            found = [candidate for candidate in found if candidate[0] >= floor]
-            found.sort(key=lambda candidate: (candidate[0], candidate[1].folders, candidate[1].label))
-        elif settings.order == "mtime":
-            found.sort(
-                key=lambda candidate: (candidate[1].modified_ns, candidate[1].folders, candidate[1].label)
-            )
-        else:
-            found.sort(key=lambda candidate: (candidate[1].folders, candidate[1].label))
-        return found
+            recent = (candidate for candidate in found if candidate[0] >= floor)
+            return sorted(recent, key=lambda candidate: self._order(*candidate)), False
+        later = (candidate for candidate in found if beyond is None or self._order(*candidate) > beyond)
+        first = heapq.nsmallest(ROUND + 1, later, key=lambda candidate: self._order(*candidate))
+        return first[:ROUND], len(first) > ROUND
+
+    def _wanted_of(self, listed: Iterable[Seen]) -> Iterator[tuple[int, Seen]]:
+        return ((entry.changed_ns, entry) for entry in listed if self._wanted(entry))
+
+    def _order(self, moment: int, file: Seen | Gathered) -> tuple[Any, ...]:
+        if self.settings.after == "leave":
+            return (moment, file.folders, file.label)
+        if self.settings.order == "mtime":
+            return (file.modified_ns, file.folders, file.label)
+        return (file.folders, file.label)
 
     def _is_member(self, entry: Seen) -> bool:
         return any(member_text(entry.name, pattern) is not None for pattern in self.settings.bundle)
 
     def _wanted(self, entry: Seen) -> bool:
         settings = self.settings
-        if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in settings.ignore):
+        if entry.name.startswith(CLAIMED) or fits(entry.name, settings.ignore):
             return False
         if self._is_member(entry):
             return True
         if settings.bundle and settings.patterns == ("*",):
             return False  # what belongs to no bundle is none of ours, unless patterns name it
-        fitting = [pattern for pattern in settings.patterns if fnmatch.fnmatchcase(entry.name, pattern)]
         if entry.folder:
-            # any folder fits "*"; only one that is named like the files stands in the place of a file
-            return not settings.recursive and any(pattern != "*" for pattern in fitting)
-        return bool(fitting)
+            return not settings.recursive and stands_for_a_file(entry.name, settings.patterns)
+        return fits(entry.name, settings.patterns)
 
-    def _marked(self, found: list[tuple[int, Seen]], listed: list[Seen]) -> list[tuple[int, Seen]]:
+    def _marked(self, found: Iterable[tuple[int, Seen]], listed: list[Seen]) -> list[tuple[int, Seen]]:
         """Those beside which a marker stands that is no older than they are; an older one was for an earlier file."""
         known = {(entry.folders, entry.name): entry for entry in listed if entry.regular}
         marked: list[tuple[int, Seen]] = []
@@ -267,8 +293,7 @@ class FolderConnector(Connector[FolderSettings]):
         return marked
 
     def _marker_names(self, name: str) -> list[str]:
-        stem = name.rpartition(".")[0]
-        return [base + marker for base in (name, stem) if base for marker in self.settings.markers]
+        return marker_names(name, self.settings.markers)
 
     def _bundle_name(self, bundle: Gathered) -> str:
         return shown(bundle.name(self._path().name))

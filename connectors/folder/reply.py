@@ -10,8 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
-import secrets
 import stat
 import time
 from pathlib import Path
@@ -19,15 +17,12 @@ from pathlib import Path
 from connectors.folder.tree import open_root
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+from orderhub.transport.files import answers
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,150}\.[A-Za-z0-9]{1,10}\Z")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_PART = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z0-9]+\.[0-9a-f]{8}\.part\Z")
-#: Seconds after which nobody is writing any more.
-_LEFT_FOR = 3600
 #: Errors that somebody has to mend; any other may pass by itself (a full disk, a share that is away).
 _RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG})
 
@@ -39,23 +34,14 @@ def write_answer(folder: Path, name: str, data: bytes, key: str, *, create: bool
     :raises ConnectorUnavailable: the folder is not there, or cannot be written now.
     :raises ConnectorRefused: it may not be written, or the name is none of the hub's.
     """
-    if _NAME.match(name) is None:
-        raise ConnectorRefused(f"{name[:80]!r} cannot be the name of an answer.", todo="Report this mistake.")
+    answers.check_name(name)
     try:
         if create:
             folder.mkdir(parents=True, exist_ok=True)
         with open_root(folder) as root:
             found = _look(root, name, len(data))
-            if found == data:
-                return Outcome(key=key, state=OutcomeState.UNCHANGED, reference=name)
             if found is not None:
-                return Outcome(
-                    key=key,
-                    state=OutcomeState.REJECTED,
-                    code="REPLY_NAME_TAKEN",
-                    reason=f"Something else lies in {folder} under the name {name}. Move it away; the answer is sent "
-                    "at the next run.",
-                )
+                return answers.already_there(folder, name, key, same=found == data)
             _write(root, name, data)
     except FileNotFoundError as error:
         raise ConnectorUnavailable(
@@ -89,7 +75,7 @@ def _look(root: int, name: str, size: int) -> bytes | None:
 
 
 def _write(root: int, name: str, data: bytes) -> None:
-    part = f".{name}.{secrets.token_hex(4)}.part"
+    part = answers.part_name(name)
     try:
         # the umask decides who may read it: the partner's user must
         with os.fdopen(os.open(part, _CREATE, 0o666, dir_fd=root), "wb") as file:
@@ -106,11 +92,11 @@ def _write(root: int, name: str, data: bytes) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove what crashes left of answers that were being written, when it is older than an hour."""
-    before = time.time() - _LEFT_FOR
+    before = time.time() - answers.LEFT_FOR
     try:
         with open_root(folder) as root, os.scandir(root) as listing:
             for entry in listing:
-                if _PART.match(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
+                if answers.is_part(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
                     os.unlink(entry.name, dir_fd=root)
     except OSError as error:
         # only tidying up: what hinders an answer is told when one is written

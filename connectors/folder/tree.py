@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.folder.names import distinct, shown
+from orderhub.transport.files.names import distinct, shown
 
 log = logging.getLogger(__name__)
 
@@ -218,6 +218,33 @@ def move(root: int, what: Seen, target: tuple[str, ...], *, mark: str) -> bool:
             return False
         os.fsync(goal)
         os.fsync(source)
+    return True
+
+
+def delete(root: int, what: Seen, *, claimed: str) -> bool:
+    """Delete a file that is still the one that was seen. It gets a name of its own first, so that nothing is deleted that
+    somebody put under its name meanwhile; a crash in between leaves that name, and the next call deletes it.
+
+    :param claimed: the name of its own, the same at every call for one thing.
+    :return: False when the file was gone or replaced meanwhile.
+    :raises OSError: when it is not possible (rights).
+    """
+    with open_below(root, what.folders) as parent:
+        found = look(parent, what.folders, claimed)
+        if found is None:
+            current = look(parent, what.folders, what.name)
+            if current is None or not current.same_content(what.size, what.modified_ns, what.inode):
+                return False
+            try:
+                os.rename(what.name, claimed, src_dir_fd=parent, dst_dir_fd=parent)
+            except FileNotFoundError:
+                return False
+            found = look(parent, what.folders, claimed)
+        if found is not None and found.inode != what.inode:
+            _give_back(parent, what.name, parent, claimed)
+            return False
+        os.unlink(claimed, dir_fd=parent)
+        os.fsync(parent)
     return True
 
 

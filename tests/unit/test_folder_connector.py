@@ -16,12 +16,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.folder import names, tree
+from connectors.folder import tree
 from connectors.folder.connector import FolderConnector
 from orderhub.connector import Interchange, Settlement
 from orderhub.connector_registry import registry
 from orderhub.errors import ConfigError, ConnectorRefused, ConnectorUnavailable
 from orderhub.testing import PortsForTests
+from orderhub.transport.files import names
 
 Make = Callable[..., FolderConnector]
 
