@@ -40,7 +40,8 @@ class HubPorts:
         except KeyError:
             known = ", ".join(sorted(self._credentials)) or "none"
             raise ConnectorRefused(
-                f"There is no connection {connection!r}.", todo=f"Known connections: {known}."
+                f"There is no connection {connection!r}.",
+                todo=f"Make one in Airflow (Admin, Connections) or correct the name; the hub's settings have: {known}.",
             ) from None
 
     def complete(self, data: bytes, *, name: str) -> bool:

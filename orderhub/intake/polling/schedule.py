@@ -53,10 +53,12 @@ class Schedule:
         self,
         *,
         per_side: int = PER_SIDE,
+        first_back_off: float = FIRST_BACK_OFF,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._per_side = per_side
+        self._first_back_off = first_back_off
         self._clock = clock
         self._chance = chance
         self._states: dict[str, _State] = {}
@@ -124,7 +126,7 @@ class Schedule:
         state = self._finished(flow)
         if state is None:
             return 0.0
-        pause = max(state.use.poll.seconds, FIRST_BACK_OFF) * 2 ** min(state.failures, 16)
+        pause = max(state.use.poll.seconds, self._first_back_off) * 2 ** min(state.failures, 16)
         state.failures += 1
         state.asked_at = None
         pause = self._jittered(min(pause, LONGEST_BACK_OFF))

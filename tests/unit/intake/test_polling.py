@@ -16,6 +16,7 @@ import pytest
 from orderhub.connector import Poll
 from orderhub.intake.polling.messages import Use
 from orderhub.intake.polling.poller import Poller
+from orderhub.intake.polling.schedule import Schedule
 
 COMMAND = (sys.executable, str(Path(__file__).parent / "polled_places.py"))
 
@@ -31,6 +32,7 @@ class Watched:
             lambda flow, reminder: self.arrived.append((flow, reminder)),
             told=lambda use, ok, sentence: self.told.append((use.flow, ok, sentence)),
             command=COMMAND,
+            schedule=Schedule(first_back_off=0.5),
             **more,  # type: ignore[arg-type]
         )
         self._uses: dict[str, Use] = {}
@@ -62,9 +64,7 @@ class Watched:
 
 
 @pytest.fixture
-def watching(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Watched]]:
+def watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Watched]]:
     monkeypatch.setenv("PLACES", str(tmp_path))
     made: list[Watched] = []
 
@@ -127,7 +127,10 @@ def test_a_server_that_is_away_is_said_once_when_it_goes_and_once_when_it_is_bac
     assert len(said) == 2, said
     assert "does not answer" in said[0]
     assert "answers again" in said[1]
-    assert [record.levelname for record in caplog.records if "sftp" in record.getMessage()] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records if "sftp" in record.getMessage()] == [
+        "WARNING",
+        "INFO",
+    ]
 
 
 def test_a_server_that_hangs_holds_up_nobody_and_is_ended(
@@ -209,7 +212,7 @@ def test_a_thousand_partners_are_neither_a_thousand_threads_nor_processes(
     watching: Callable[..., Watched], record_property: Callable[[str, object], None]
 ) -> None:
     """1,000 places at 200 servers, each asked every 10 s, an answer takes 50 ms on average; 20 of them hang."""
-    seconds = 12.0
+    seconds = 11.0
     watched = watching()
     for number in range(1000):
         watched.place(f"p{number}", seconds=10, host=f"server{number % 200}", takes_seconds=0.05)
