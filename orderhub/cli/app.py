@@ -10,6 +10,7 @@ from orderhub import __version__
 from orderhub.cli import (
     airflow,
     answer,
+    connection,
     connector,
     document,
     flow,
@@ -39,6 +40,7 @@ app.add_typer(inbox_acting.app, name="inbox")
 app.add_typer(quality.app, name="quality")
 app.add_typer(answer.app, name="answer")
 app.add_typer(connector.app, name="connector")
+app.add_typer(connection.app, name="connection")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)
 app.command("up")(services.up)
