@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Place(Connector[PlaceSettings]):
         at = folder / given.name
         with (folder / "asked").open("a", encoding="utf-8") as asked:
             asked.write(f"{time.monotonic():.4f} {given.name}\n")
-        print("what a driver prints is no answer")
+        sys.stdout.write("what a driver prints is no answer\n")
         time.sleep(given.takes_seconds * random.uniform(0.5, 1.5))
         if at.with_suffix(".hangs").exists():
             time.sleep(600)

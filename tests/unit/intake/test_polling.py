@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
@@ -144,7 +145,7 @@ def test_a_server_that_hangs_holds_up_nobody_and_is_ended(
     watched.watch()
     until(lambda: len(watched.asked("fine")) >= 12, "twelve questions to the one that answers")
     times = [at for at, _ in watched.asked("fine")]
-    longest = max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    longest = max(later - earlier for earlier, later in itertools.pairwise(times))
     assert longest < 4.0, f"{longest} s without a question, a restart of the process included"
     hung = [sentence for flow, ok, sentence in watched.told if flow.startswith("hangs")]
     assert hung
@@ -220,7 +221,7 @@ def test_a_thousand_partners_are_neither_a_thousand_threads_nor_processes(
             watched.mark(f"p{number}", "away")
     before = threading.active_count()
     watched.watch()
-    until(lambda: watched.asked(), "the first question")
+    until(watched.asked, "the first question")
     me = psutil.Process()
     cpu = me.cpu_times()
     began = time.monotonic()
