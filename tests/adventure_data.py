@@ -24,6 +24,14 @@ FILES = {
     "adventureworks_suppliers": ("Vendor.csv",),
     "adventureworks_items": ("Product.csv",),
     "adventureworks_stock": ("ProductInventory.csv", "Product.csv", "Location.csv"),
+    "adventureworks_supplier_items": ("ProductVendor.csv", "Product.csv", "Vendor.csv"),
+    "adventureworks_receipts": (
+        "PurchaseOrderHeader.csv",
+        "PurchaseOrderDetail.csv",
+        "Vendor.csv",
+        "Product.csv",
+        "ProductVendor.csv",
+    ),
 }
 
 _PRODUCT = (
@@ -99,9 +107,13 @@ def generate(
     )
     write(
         folder / "ProductVendor.csv",
-        "ProductID,BusinessEntityID,StandardPrice,UnitMeasureCode",
+        "ProductID,BusinessEntityID,AverageLeadTime,StandardPrice,LastReceiptCost,LastReceiptDate,MinOrderQty,MaxOrderQty,"
+        "OnOrderQty,UnitMeasureCode,ModifiedDate",
         [
-            [n, 2000 + 2 * vendor, "1.0000", ("EA ", "CS ", "DZ ")[n % 3]]
+            [
+                *(n, 2000 + 2 * vendor, 7 + vendor, f"{n}.2500", "1.0000", moment, 1, 100 + n, ""),
+                *(("EA ", "CS ", "DZ ")[n % 3], moment),
+            ]
             for n in range(1, products + 1)
             for vendor in range(vendors)
         ],
@@ -145,7 +157,15 @@ def generate(
         heads.append(
             [
                 *(number, number % 5, 4, 250, 2000 + 2 * dice.randrange(vendors), 1 + number % 2),
-                *(f"{day} 00:00:00.000", "", subtotal, "1.0000", "2.0000", subtotal + 3, moment),
+                *(
+                    f"{day} 00:00:00.000",
+                    f"{day + dt.timedelta(days=9)} 00:00:00.000",
+                    subtotal,
+                    "1.0000",
+                    "2.0000",
+                    subtotal + 3,
+                    moment,
+                ),
             ]
         )
     write(

@@ -25,6 +25,8 @@ TABLES = {
     "adventureworks_suppliers": "supplier",
     "adventureworks_items": "item",
     "adventureworks_stock": "stock_level",
+    "adventureworks_supplier_items": "supplier_item",
+    "adventureworks_receipts": "receipt",
 }
 
 
@@ -118,7 +120,15 @@ def test_an_order_with_a_fault_waits_alone_and_is_placed_in_its_file(database: s
         assert (place["line"], place["segment"]) == (2, "detail.OrderQty")
 
 
-@pytest.mark.parametrize("name", ["adventureworks_suppliers", "adventureworks_items", "adventureworks_stock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adventureworks_suppliers",
+        "adventureworks_items",
+        "adventureworks_stock",
+        "adventureworks_supplier_items",
+    ],
+)
 def test_records_get_a_version_when_they_change_and_none_when_they_do_not(
     name: str, database: str, tmp_path: Path
 ) -> None:
@@ -129,6 +139,7 @@ def test_records_get_a_version_when_they_change_and_none_when_they_do_not(
         "supplier": ("Vendor.csv", "Name", "Velo & Daughters", "name"),
         "item": ("Product.csv", "Name", "Part of a part", "name"),
         "stock_level": ("ProductInventory.csv", "Quantity", "501", "quantity"),
+        "supplier_item": ("ProductVendor.csv", "AverageLeadTime", "99", "lead_time_days"),
     }[table]
     with flow(name, database, tmp_path) as at:
         bring(at, source)
@@ -211,6 +222,8 @@ def test_adventureworks_itself(
         ("adventureworks_suppliers", "Vendor.csv", 104),
         ("adventureworks_items", "Product.csv", 504),
         ("adventureworks_stock", "ProductInventory.csv", 1069),
+        ("adventureworks_supplier_items", "ProductVendor.csv", 460),
+        ("adventureworks_receipts", "PurchaseOrderHeader.csv", 4012),
     ):
         with flow(name, database, tmp_path) as at:
             started = time.monotonic()
@@ -218,6 +231,25 @@ def test_adventureworks_itself(
             record_property(f"{name}_seconds", round(time.monotonic() - started, 2))
             assert len(rows(source / file)) == count
             unchanged_by(at, source, count)
+    with flow("adventureworks_receipts", database, tmp_path) as at:
+        [found] = at.rows(
+            "SELECT count(*) AS lines, sum(quantity_received) AS received, sum(quantity_rejected) AS rejected "
+            "FROM warehouse.current_receipt_line"
+        )
+        details = rows(source / "PurchaseOrderDetail.csv")
+        assert found == {
+            "lines": len(details),
+            "received": sum(Decimal(row["ReceivedQty"]) for row in details),
+            "rejected": sum(Decimal(row["RejectedQty"]) for row in details),
+        }
+        [found] = at.rows(
+            "SELECT sum(price) AS price, sum(lead_time_days) AS days FROM warehouse.current_supplier_item"
+        )
+        offers = rows(source / "ProductVendor.csv")
+        assert found == {
+            "price": sum(Decimal(row["StandardPrice"]) for row in offers),
+            "days": sum(int(row["AverageLeadTime"]) for row in offers),
+        }
     with flow("adventureworks_stock", database, tmp_path) as at:
         [found] = at.rows("SELECT sum(quantity) AS quantity FROM warehouse.current_stock_level")
         stock = rows(source / "ProductInventory.csv")
