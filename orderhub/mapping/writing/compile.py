@@ -269,6 +269,7 @@ class _Compiler:
                 self.no_list(over.scalar)
                 return None
             nodes = _values(bound.evaluate())
+            path = bound.sources[0].text if bound.sources else None
             inner = binder.below(
                 DocumentScope(
                     None, f"the values of {over.scalar.text}", bound.kind, root=binder.document.root
@@ -287,6 +288,7 @@ class _Compiler:
             written.key.text,
             plan,
             path=path,
+            counted=over is None or isinstance(over.expression, Path),
             nodes=nodes,
             many=written.each is not None,
             when=when,
@@ -368,7 +370,7 @@ def _required(evaluate: Evaluate, text: str) -> Evaluate:
             raise Refusal(
                 "VALUE_MISSING",
                 f"The payload needs it, and {expression} gives nothing.",
-                "Complete the document, or give the mapping a fallback ('?').",
+                "Complete the document or what is handed in beside it, or give the mapping a fallback ('?').",
             )
         return value
 

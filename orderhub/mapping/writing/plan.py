@@ -145,7 +145,7 @@ class Condition(NamedTuple):
 class Part:
     """A part within an object: none, one (``at``, or neither), or a list (``each``)."""
 
-    __slots__ = ("many", "name", "nodes", "path", "plan", "when", "where")
+    __slots__ = ("counted", "many", "name", "nodes", "path", "plan", "when", "where")
 
     def __init__(
         self,
@@ -153,6 +153,7 @@ class Part:
         plan: ObjectPlan,
         *,
         path: str | None,
+        counted: bool = True,
         nodes: Callable[[Any, WriteRun], Sequence[Any]] | None,
         many: bool,
         when: Condition | None,
@@ -160,8 +161,10 @@ class Part:
     ) -> None:
         self.name = name
         self.plan = plan
-        #: the canonical path of what it is made of; ``None`` when that is no path, or the part's parent
+        #: the canonical path of what it is made of; ``None`` when that is the part's parent, or nothing of the document
         self.path = path
+        #: its items are those of the list at that path, not what a function made of a value
+        self.counted = counted
         self.nodes = nodes
         self.many = many
         self.when = when
@@ -218,7 +221,9 @@ class Part:
         if self.path is None:
             return Position(payload, at.document)
         start = "" if self.path.startswith("/") else at.document
-        return Position(payload, f"{start}{self.path.lstrip('/')}{f'[{index}]' if self.many else ''}.")
+        return Position(
+            payload, f"{start}{self.path.lstrip('/')}{f'[{index}]' if self.many and self.counted else ''}."
+        )
 
 
 class Several:
