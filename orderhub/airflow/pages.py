@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 
+from orderhub.airflow.ports import connection_credentials
 from orderhub.airflow.scheduler import AirflowScheduler
 from orderhub.airflow.users import current_user
+from orderhub.connector_registry import ConnectorRegistry
+from orderhub.flows.cache import NoCache, ValkeyCache
 from orderhub.flows.context import HubContext, open_context
+from orderhub.flows.health import CheckResult, ConnectorUse, recall
 from orderhub.flows.registry import FlowRegistry
 from orderhub.intake.wake import WakeStream
 from orderhub.ledger import queries
@@ -18,15 +23,30 @@ from orderhub.ledger.engine import create_engine, transaction
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints
+from orderhub.services.checks import check_apart
 from orderhub.services.data_docs import data_docs_folder
 from orderhub.services.settings import get_settings
 from orderhub.source import DocumentTrace, document_trace
+from orderhub.stage import Cache
 from orderhub.web.acting import LedgerActions
 from orderhub.web.app import create_app
 from orderhub.web.intake import Intake
 from orderhub.web.ports import WebSettings
 
 log = logging.getLogger(__name__)
+
+
+class ApartChecker:
+    """:class:`orderhub.web.ports.Checker` that asks in a process of its own; what others found out stands in the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def last(self, use: ConnectorUse) -> CheckResult | None:
+        return recall(self._cache, use)
+
+    def check(self, flows: Sequence[str], use: str | None) -> list[CheckResult]:
+        return check_apart(flows, use)
 
 
 def web_app(root_path: str) -> FastAPI:
@@ -61,7 +81,9 @@ def web_app(root_path: str) -> FastAPI:
         nonlocal context
         with one_at_a_time:
             if context is None:
-                context = open_context(settings, reachable, worker="pages")
+                context = open_context(
+                    settings, reachable, worker="pages", connections=connection_credentials
+                )
             return document_trace(context, document)
 
     archive = Archive(reachable.archive_url, KeyRing.from_text(reachable.archive_key))

@@ -16,6 +16,7 @@ from orderhub.cli import (
     flow,
     generate,
     inbox_acting,
+    intake_keys,
     interchange,
     mapping,
     quality,
@@ -41,10 +42,10 @@ app.add_typer(quality.app, name="quality")
 app.add_typer(answer.app, name="answer")
 app.add_typer(connector.app, name="connector")
 app.add_typer(connection.app, name="connection")
+app.add_typer(intake_keys.app, name="intake")
 app.command("generate")(generate.generate)
 app.command("status")(status.status)
 app.command("up")(services.up)
-app.command("intake")(services.intake)
 app.command(
     "airflow",
     add_help_option=False,

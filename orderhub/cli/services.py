@@ -1,4 +1,4 @@
-"""``orderhub up`` and ``orderhub intake``: the processes of the hub."""
+"""``orderhub up``: the processes of the hub."""
 
 from __future__ import annotations
 
@@ -17,10 +17,3 @@ def up(
     from orderhub.services.up import run_up
 
     raise typer.Exit(run_up(get_settings(), demo))
-
-
-def intake() -> None:
-    """Watch the folders of flows that start on arrival, and wake these flows. ``orderhub up`` runs it."""
-    from orderhub.intake.process import run
-
-    run()

@@ -20,6 +20,7 @@ from orderhub.flows.ports import HubPorts
 from orderhub.formats.bundle import pack
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import create_engine
+from orderhub.ledger.posts import Posts
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.security.keys import KeyRing
@@ -81,6 +82,7 @@ def open_context(
     cache = ValkeyCache(endpoints.valkey_url) if endpoints.valkey_url else NoCache()
     mappings = settings.path("mappings_folder")
     mapping_registry = MappingRegistry(mappings, lookups=CachedLookups(mappings / "lookups", cache))
+    archive = Archive(endpoints.archive_url, KeyRing.from_text(endpoints.archive_key))
     payloads = PayloadWriter(mapping_registry, engine)
     built: dict[str, Connector[Any]] = {}
     ports = HubPorts(
@@ -97,7 +99,9 @@ def open_context(
             "data": lambda: endpoints.inbox_folder,
             "bundle": lambda: pack,
             "write": lambda: payloads,
+            "posts": lambda: Posts(engine, archive),
             "valkey_url": lambda: endpoints.valkey_url,
+            "schemas": lambda: settings.path("schemas_folder"),
             "outbox": lambda: endpoints.outbox_folder or endpoints.inbox_folder.parent / "outbox",
         },
         connections=connections,
@@ -121,7 +125,7 @@ def open_context(
     return HubContext(
         ledger=engine,
         warehouse=engine,
-        archive=Archive(endpoints.archive_url, KeyRing.from_text(endpoints.archive_key)),
+        archive=archive,
         mappings=mapping_registry,
         partners=PartnerRegistry(settings.path("partners_folder")),
         suites=settings.path("schemas_folder") / "expectations",

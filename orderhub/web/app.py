@@ -14,25 +14,29 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import HubError, LedgerError
 from orderhub.flows.registry import FlowRegistry
 from orderhub.ledger.archive import Archive
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.web import i18n, page
 from orderhub.web.acting import LedgerActions
+from orderhub.web.connectors import Connectors
 from orderhub.web.guard import Guard
 from orderhub.web.inbox import Inbox
-from orderhub.web.ports import Actions, CurrentUser, Scheduler, Tracer, WebSettings
+from orderhub.web.intake import Intake, is_by_key
+from orderhub.web.ports import Actions, Checker, CurrentUser, Scheduler, Tracer, WebSettings
 from orderhub.web.quality import Quality
 from orderhub.web.reading import NotThere, Reading
-from orderhub.web.routes import api, documents, files, inbox, inbox_api, overview, quality, reference
+from orderhub.web.routes import api, documents, files, inbox, inbox_api, intake, overview, quality, reference
+from orderhub.web.routes import connectors as connector_routes
 from orderhub.web.routes import flows as flow_routes
 from orderhub.web.watching import Watching
 
 STATIC = Path(__file__).parent / "static"
 
 DESCRIPTION = """Documents, files and what happened to them. Every route needs a signed-in user; unsafe methods also need
-the right to act and, from a browser, the same origin."""
+the right to act and, from a browser, the same origin. The intake needs a key of its own instead."""
 
 
 def create_app(
@@ -49,6 +53,9 @@ def create_app(
     tracer: Tracer | None = None,
     suites: Path | None = None,
     data_docs: Path | None = None,
+    connectors: ConnectorRegistry | None = None,
+    checker: Checker | None = None,
+    posted: Intake | None = None,
 ) -> FastAPI:
     """The app, to be served alone or mounted under any path.
 
@@ -62,6 +69,9 @@ def create_app(
     :param tracer: says where the values of a document came from; without it only findings point into originals.
     :param suites: the folder of suite files, for the rules' words.
     :param data_docs: the folder of Great Expectations' data docs.
+    :param connectors: the connectors; by default the installed ones.
+    :param checker: asks them whether they can do their work; without it they are only listed.
+    :param posted: takes what partners post with a key; without it nothing is taken.
     :param actions: what retry and discard do; by default they are done on the ledger and wait for the next run.
     """
     settings = settings or WebSettings()
@@ -79,7 +89,9 @@ def create_app(
     app.state.reading = Reading(engine, archive, settings, tracer)
     app.state.watching = Watching(engine, flows=flows, partners=partners, scheduler=scheduler)
     app.state.quality = Quality(engine, suites=suites, docs=data_docs)
+    app.state.connectors = Connectors(registry=connectors, flows=flows, checker=checker)
     app.state.inbox = Inbox(engine, flows=flows, wake=wake)
+    app.state.intake = posted
     app.state.actions = actions or LedgerActions(engine)
     app.state.static_version = _version()
     app.include_router(overview.router)
@@ -88,14 +100,17 @@ def create_app(
     app.include_router(flow_routes.router)
     app.include_router(inbox.router)
     app.include_router(quality.router)
+    app.include_router(connector_routes.router)
     app.include_router(reference.router)
     app.include_router(api.router)
+    app.include_router(connector_routes.api)
     app.include_router(inbox_api.router)
+    app.include_router(intake.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, current_user=current_user, settings=settings)
+    app.add_middleware(Guard, current_user=current_user, settings=settings, by_key=is_by_key)
     return app
 
 

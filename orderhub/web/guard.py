@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import logging
+from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -49,12 +50,24 @@ HEADERS = {
 
 
 class Guard:
-    """Deny by default; see the module."""
+    """Deny by default; see the module.
 
-    def __init__(self, app: ASGIApp, *, current_user: CurrentUser, settings: WebSettings) -> None:
+    :param by_key: whether a path within this app is one of those that ask for a key of their own instead. There nobody's
+        cookies count, and nobody is signed in.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        current_user: CurrentUser,
+        settings: WebSettings,
+        by_key: Callable[[str], bool] | None = None,
+    ) -> None:
         self.app = app
         self.current_user = current_user
         self.settings = settings
+        self.by_key = by_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -80,8 +93,11 @@ class Guard:
             await send(message)
 
         try:
-            user = await self.current_user(request)
-            answer = self._refusal(request, user) or self.app
+            if self.by_key is not None and self.by_key(_path(scope)):
+                user, answer = None, self.app
+            else:
+                user = await self.current_user(request)
+                answer = self._refusal(request, user) or self.app
             scope.setdefault("state", {})["user"] = user
             cacheable = answer is self.app and _path(scope).startswith("/static/")
             await answer(scope, receive, send_with_headers)
