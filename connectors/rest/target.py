@@ -9,36 +9,24 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from connectors.rest.asking import Requests, SaidNo
 from connectors.rest.settings import Find, Target
 from orderhub.connector import LoadItem, Outcome, OutcomeState, Ports
 from orderhub.documents import Document
 from orderhub.errors import (
-    ConfigError,
     ConnectorError,
     ConnectorProtocolError,
     ConnectorRefused,
-    HubError,
-    MappingError,
     OutcomeUnclear,
+    PayloadRefused,
 )
 from orderhub.transport.http import HttpRefused
+from orderhub.transport.payload import payload
 from orderhub.transport.records import at, dump, plain, put, records_at
 
 log = logging.getLogger(__name__)
-
-
-class Written(Protocol):
-    """What the port ``write`` gives."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def tree(self) -> Any: ...
-    @property
-    def media_type(self) -> str: ...
 
 
 class Loading:
@@ -81,13 +69,14 @@ class Loading:
             return found
         try:
             body, media_type = self._body(item.document, item.key)
-        except ConnectorError:
-            raise
-        except (ConfigError, MappingError) as error:
-            raise ConnectorRefused(error.what, todo=error.todo) from error
-        except HubError as error:
-            # of this document alone: it has something that the target's form has no place for
-            return Outcome(key=item.key, state=OutcomeState.REJECTED, code=error.code, reason=error.what)
+        except PayloadRefused as error:
+            return Outcome(
+                key=item.key,
+                state=OutcomeState.REJECTED,
+                code=error.code,
+                reason=error.reason,
+                field=error.field,
+            )
         values = {"key": item.key, "header_key": _header(item.key)}
         try:
             answer = self._requests.write(self._target, values, body, media_type)
@@ -143,7 +132,7 @@ class Loading:
 
     def _body(self, document: Document, key: str) -> tuple[bytes, str]:
         target = self._target
-        written: Written = self._ports.resource("write")(target.mapping, document)
+        written = payload(self._ports, target.mapping, document)
         if target.key is None and target.body is None:
             return written.data, written.media_type
         tree = written.tree
