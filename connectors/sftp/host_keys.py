@@ -52,6 +52,9 @@ class HostKeys:
             known = self._known.match(host, address, port)
             trusted += known[0]
             authorities, revoked = list(known[1]), list(known[2])
+            # where only a revocation names the port, asyncssh looks on without the port and loses it
+            for name in (host, address) if port else ():
+                revoked += self._known.match(f"[{name}]:{port}", "", None)[2]
         self._matched = trusted
         return trusted, authorities, revoked
 

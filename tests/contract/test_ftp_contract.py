@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from servers.certificates import Authority
-from servers.file_servers import authority  # noqa: F401 - a fixture
+from servers.file_servers import authority, only_pull  # noqa: F401 - a fixture
 from servers.ftpd import PASSWORD, USER, Ftpd, running_ftpd
 from servers.sshd import free_port
 
@@ -111,19 +111,13 @@ class TestFtps(ConnectorContract):
         return settings, PortsForTests(credentials={"partner": self.credentials(free_port(), authority)})
 
 
+@only_pull
 class TestFtpsImplicit(TestFtps):
     tls = "implicit"
 
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
 
-
+@only_pull
 class TestFtpsDeleted(TestFtps):
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
-
     @pytest.fixture
     def settings(self, folder: Path) -> Settings:
         return {
@@ -135,15 +129,12 @@ class TestFtpsDeleted(TestFtps):
         }
 
 
+@only_pull
 class TestFtpsLeft(TestFtps):
     """Files are left where they are; what was pulled is remembered by the bookmark alone."""
 
     test_settled_is_not_pulled_again_and_the_rest_is = None
     test_settle_is_repeatable_also_by_another_process = None
-
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
 
     @pytest.fixture
     def settings(self, folder: Path) -> Settings:
@@ -160,10 +151,6 @@ class TestFtpPlainAndOld(TestFtps):
     """Without TLS, and without the listings that machines can read (RFC 3659)."""
 
     tls = "none"
-
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from servers.cutting_proxy import CuttingProxy, cutting_proxy
-from servers.file_servers import sshd  # noqa: F401 - a fixture
+from servers.file_servers import only_pull, sshd  # noqa: F401 - a fixture
 from servers.sshd import Sshd, free_port
 
 from orderhub.testing import Arrive, ConnectorContract, FailAt, Failure, PortsForTests, Replies, Settings
@@ -56,12 +56,12 @@ class TestSftp(ConnectorContract):
 
     @pytest.fixture
     def reply_fails_at(self, proxy: CuttingProxy) -> FailAt:
-        """The connection is cut before the n-th piece that the client sends."""
+        """The connection is cut before every third piece that the client sends."""
 
         @contextmanager
         def failing(step: int) -> Iterator[Failure]:
             failure, before = Failure(), proxy.cuts
-            proxy.cut_after_pieces_sent(step)
+            proxy.cut_after_pieces_sent(3 * step)
             try:
                 yield failure
             finally:
@@ -75,11 +75,8 @@ class TestSftp(ConnectorContract):
         return settings, PortsForTests(credentials={"partner": sshd.credentials(port=free_port())})
 
 
+@only_pull
 class TestSftpDeleted(TestSftp):
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
-
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
         return {
@@ -91,15 +88,12 @@ class TestSftpDeleted(TestSftp):
         }
 
 
+@only_pull
 class TestSftpLeft(TestSftp):
     """Files are left where they are; what was pulled is remembered by the bookmark alone."""
 
     test_settled_is_not_pulled_again_and_the_rest_is = None
     test_settle_is_repeatable_also_by_another_process = None
-
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
@@ -112,11 +106,8 @@ class TestSftpLeft(TestSftp):
         }
 
 
+@only_pull
 class TestSftpByMarkers(TestSftp):
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
-
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
         return {"connection": "partner", "path": str(tmp_path), "complete_when": "marker", "retry": QUICK}
@@ -130,11 +121,8 @@ class TestSftpByMarkers(TestSftp):
         return write_and_mark
 
 
+@only_pull
 class TestSftpByStillness(TestSftp):
-    @pytest.fixture
-    def reply_fails_at(self) -> None:
-        """Tried once is enough."""
-
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
         return {"connection": "partner", "path": str(tmp_path), "stable_seconds": 0.05, "retry": QUICK}

@@ -9,6 +9,20 @@ import pytest
 from servers.certificates import Authority, make_authority
 from servers.sshd import Sshd, running_sshd
 
+from orderhub.connector import Capability
+from orderhub.testing import ConnectorContract
+
+
+def only_pull(contract: type[ConnectorContract]) -> type[ConnectorContract]:
+    """Leave only the tests of pulling: of a variant that differs in nothing else."""
+    for name in dir(contract):
+        test = getattr(contract, name)
+        if name.startswith("test_") and Capability.PULL not in (
+            getattr(test, "needs", None) or Capability(0)
+        ):
+            setattr(contract, name, None)
+    return contract
+
 
 @pytest.fixture(scope="session")
 def sshd() -> Iterator[Sshd]:

@@ -20,11 +20,13 @@ USER, PASSWORD = "partner", "geheim pass"
 
 @dataclass
 class HostileSftp:
-    """``opened`` are the paths that a client opened, renamed or removed."""
+    """``opened`` are the paths that a client opened, renamed or removed, ``passwords`` what it signed in with."""
 
     port: int
     fingerprint: str
     opened: list[bytes] = field(default_factory=list)
+    passwords: list[str] = field(default_factory=list)
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list, repr=False)
 
     def credentials(self, password: str = PASSWORD) -> Credentials:
         return Credentials(
@@ -36,10 +38,17 @@ class HostileSftp:
 
 
 class _Users(asyncssh.SSHServer):
+    def __init__(self, server: HostileSftp) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections.append(conn)
+
     def password_auth_supported(self) -> bool:
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
+        self._server.passwords.append(password)
         return (username, password) == (USER, PASSWORD)
 
 
@@ -79,7 +88,7 @@ def hostile_sftp(folder: Path, names: Sequence[bytes] = ()) -> Iterator[HostileS
         acceptor = await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=_Users,
+            server_factory=lambda: _Users(server),
             server_host_keys=[key],
             sftp_factory=lambda channel: Files(channel, chroot=bytes(folder)),
         )
@@ -87,7 +96,11 @@ def hostile_sftp(folder: Path, names: Sequence[bytes] = ()) -> Iterator[HostileS
         ready.set()
         await stopped.wait()
         acceptor.close()
+        for connection in server.connections:
+            connection.abort()
+        await asyncio.gather(*(one.wait_closed() for one in server.connections), return_exceptions=True)
         await acceptor.wait_closed()
+        await asyncio.sleep(0)  # transports close one turn later
 
     def run() -> None:
         asyncio.set_event_loop(loop)

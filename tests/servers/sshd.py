@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -27,7 +27,7 @@ HostKey {folder}/host_key
 PidFile {folder}/pid
 AuthorizedKeysFile {folder}/authorized_keys
 StrictModes no
-UsePAM no
+UsePAM {pam}
 PermitRootLogin yes
 PubkeyAuthentication yes
 PasswordAuthentication yes
@@ -41,17 +41,24 @@ ForceCommand internal-sftp
 
 @dataclass(frozen=True)
 class Sshd:
-    """A running server; ``user_key`` is the path of the private key that it lets in."""
+    """A running server; ``user_key`` is the path of the private key that it lets in, ``folder`` one of its own."""
 
     port: int
     user: str
     user_key: Path
     host_key: asyncssh.SSHKey
     version: str
+    folder: Path
+    uid: int
 
     @property
     def fingerprint(self) -> str:
         return self.host_key.get_fingerprint()
+
+    def give(self, path: Path) -> None:
+        """Make the user of the server the owner of a folder and what is in it."""
+        for one in (path, *path.rglob("*")):
+            os.chown(one, self.uid, -1, follow_symlinks=False)
 
     def credentials(self, *, port: int | None = None, **extra: object) -> Credentials:
         """Of the user with the right key and fingerprint; ``extra`` goes over these, None takes one away."""
@@ -105,13 +112,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running_sshd() -> Iterator[Sshd]:
-    """A server that serves the files of this user; skips the test where there is no sshd."""
+def running_sshd(*, ordinary: bool = False) -> Iterator[Sshd]:
+    """A server that serves the files of this user; skips the test where there is no sshd.
+
+    :param ordinary: where this user is root, run it as ``nobody``.
+    """
     program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("OpenSSH sshd is missing (Debian: openssh-server)")
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    uid = pwd.getpwnam("nobody").pw_uid if ordinary and os.getuid() == 0 else os.getuid()
     folder = Path(tempfile.mkdtemp(prefix="oh-sshd-", dir="/tmp"))
     try:
         folder.chmod(0o755)
@@ -122,7 +133,16 @@ def running_sshd() -> Iterator[Sshd]:
         user_key.write_public_key(folder / "authorized_keys")
         (folder / "authorized_keys").chmod(0o644)
         port = free_port()
-        (folder / "config").write_text(_CONFIG.format(port=port, folder=folder))
+        (folder / "config").write_text(
+            _CONFIG.format(
+                port=port,
+                folder=folder,
+                # without it a user who has no password at all counts as locked
+                pam="yes" if uid != 0 else "no",
+            )
+        )
+        for path in folder.iterdir():
+            os.chown(path, uid, -1)
         log = folder / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -130,15 +150,18 @@ def running_sshd() -> Iterator[Sshd]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                user=uid if uid != os.getuid() else None,
             )
         try:
             wait_for_port(port, process, log)
             yield Sshd(
                 port=port,
-                user=getpass.getuser(),
+                user=pwd.getpwuid(uid).pw_name,
                 user_key=folder / "user_key",
                 host_key=host_key,
                 version=_version(port),
+                folder=folder,
+                uid=uid,
             )
         finally:
             stop(process)
