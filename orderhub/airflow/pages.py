@@ -99,6 +99,8 @@ def web_app(root_path: str) -> FastAPI:
         wake=wake_flow,
         flows=flows,
         partners=partners,
+        connectors=ConnectorRegistry(settings.path("connectors_folder")),
+        checker=ApartChecker(ValkeyCache(reachable.valkey_url) if reachable.valkey_url else NoCache()),
         scheduler=AirflowScheduler(),
         tracer=trace,
         posted=Intake(

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from starlette.requests import Request
 
+from orderhub.flows.health import CheckResult, ConnectorUse
 from orderhub.source import DocumentTrace
 
 
@@ -47,6 +48,17 @@ class Actions(Protocol):
 
     def discard(self, document_id: int, *, user: User, reason: str) -> None:
         """Close a quarantined document for good; ``reason`` is mandatory."""
+
+
+class Checker(Protocol):
+    """Asks connectors whether they can do their work. Both are called in a worker thread, so they may block."""
+
+    def last(self, use: ConnectorUse) -> CheckResult | None:
+        """What a use said when it was last asked, by whomever; None when that is not known."""
+
+    def check(self, flows: Sequence[str], use: str | None) -> list[CheckResult]:
+        """Ask now: all uses of these flows (of all when there are none), or one of them. Raises ``HubError`` when they cannot
+        be asked at all."""
 
 
 @dataclass(frozen=True, slots=True)

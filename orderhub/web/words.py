@@ -152,6 +152,9 @@ DOCUMENT_TYPES: dict[str, str] = {
     "supplier": N_("Supplier"),
     "item": N_("Item"),
     "stock_level": N_("Stock level"),
+    "supplier_item": N_("Supplier item"),
+    "receipt": N_("Goods receipt"),
+    "demand": N_("Demand"),
 }
 
 ORIGINS: dict[str, str] = {
@@ -182,7 +185,15 @@ CASE_STATES: dict[str, Look] = {
     "in_doubt": EFFECT_STATES["in_doubt"],
 }
 
+#: What a connector said when it was asked.
+HEALTH: dict[str, Look] = {
+    "ok": Look(N_("Works"), "good", "circle-check"),
+    "failed": Look(N_("Does not work"), "bad", "circle-x"),
+    "unknown": Look(N_("Not checked yet"), "mute", "circle-dashed"),
+}
+
 KINDS: dict[str, dict[str, Look]] = {
+    "health": HEALTH,
     "case": CASE_STATES,
     "document": DOCUMENT_STATES,
     "file": FILE_STATES,
