@@ -211,3 +211,4 @@ def test_airflow_shows_forms_for_the_hubs_connections_and_the_command_line_finds
         assert "Make one in Airflow" in errors
     finally:
         hub.client.delete("/api/v2/connections/acme_api")
+        hub.client.close()
