@@ -1,4 +1,4 @@
-"""One OData service: its addresses, its headers, and the token against forged requests that SAP's gateway wants."""
+"""One OData service: its addresses, its headers, and what it says when it refuses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import httpx
 
 from connectors.odata.metadata import Metadata, read_metadata
 from orderhub.errors import ConnectorProtocolError
+from orderhub.transport.csrf import CsrfWrites
 from orderhub.transport.http import HttpClient, HttpRefused, said
 from orderhub.transport.records import at, plain
-
-_TOKEN = "X-CSRF-Token"  # noqa: S105 - the header's name
 
 
 class Service:
@@ -24,10 +23,9 @@ class Service:
         self._path = path.strip("/")
         self._params = dict(params)
         self.version = version
-        self._token: str | None = None
-        self._asked = False
         self._metadata: Metadata | None = None
         self.base = client.url(self._path)
+        self._writes = CsrfWrites(client, f"{self.base}/", self._params)
 
     @property
     def metadata(self) -> Metadata:
@@ -57,45 +55,18 @@ class Service:
         return self._read(urllib.parse.urljoin(f"{self.base}/", link), {}, headers)
 
     def post(self, path: str, body: bytes, media_type: str) -> httpx.Response:
-        """Create, once. A token that ended is fetched anew: its refusal says that nothing was done.
+        """Create, once.
 
         :raises OutcomeUnclear: no answer. :raises HttpRefused: refused.
         """
-        for again in (False, True):
-            headers = {"Accept": "application/json", "Content-Type": media_type, **self._versions()}
-            if (token := self._fetched(anew=again)) is not None:
-                headers[_TOKEN] = token
-            if path == "$batch":
-                headers["Accept"] = (
-                    "application/json" if media_type == "application/json" else "multipart/mixed"
-                )
-            try:
-                return self._client.request(
-                    "POST", self._url(path), params=self._params, headers=headers, content=body, effect=True
-                )
-            except HttpRefused as error:
-                required = error.answer.headers.get(_TOKEN, "").lower() == "required"
-                if again or error.status != 403 or not required:
-                    raise
-        raise AssertionError("not reached")
+        several = path == "$batch" and media_type != "application/json"
+        accept = "multipart/mixed" if several else "application/json"
+        headers = {"Accept": accept, "Content-Type": media_type, **self._versions()}
+        return self._writes.post(self._url(path), body, headers)
 
     def _read(self, url: str, params: Mapping[str, str], headers: Mapping[str, str] | None) -> httpx.Response:
         given = {"Accept": "application/json", **self._versions(), **(headers or {})}
         return self._client.request("GET", url, params=params, headers=given, effect=False)
-
-    def _fetched(self, *, anew: bool) -> str | None:
-        """The token, where the service has one; it belongs to the session that the client's cookies keep."""
-        if anew or not self._asked:
-            answer = self._client.request(
-                "GET",
-                f"{self.base}/",
-                params=self._params,
-                headers={"Accept": "application/json", _TOKEN: "Fetch"},
-                effect=False,
-            )
-            self._token = answer.headers.get(_TOKEN)
-            self._asked = True
-        return self._token
 
     def _url(self, path: str) -> str:
         return f"{self.base}/{path}"

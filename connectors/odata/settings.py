@@ -62,10 +62,11 @@ class Source(_Part):
 
 
 class Key(_Part):
-    """Where the hub's key is put: a dotted path in the entity (``to_PurchaseOrderItem.0.RequirementTracking``) with room for
-    ``length`` letters. A key that does not fit is put there as its digest."""
+    """Where the hub's key is put: a dotted path in the entity (``to_PurchaseOrderItem.0.RequirementTracking``); or none, where
+    the mapping puts it (``{key}`` in ``given``). There is room for ``length`` letters; a key that does not fit is put there as
+    its digest."""
 
-    path: str = pydantic.Field(min_length=1)
+    path: str | None = None
     length: int = pydantic.Field(default=100, ge=10, le=4000)
 
 
@@ -82,6 +83,10 @@ class Target(_Part):
 
     set: Name
     mapping: str = pydantic.Field(min_length=1)
+    #: What is handed to the mapping beside the document; ``{key}`` is the hub's key, or its digest.
+    given: dict[str, str] = pydantic.Field(default_factory=dict)
+    #: Leave out what $metadata does not know, instead of letting the service refuse it.
+    leave_out_unknown: bool = False
     key: Key
     find: Find
     #: Property of what was created that names it.
@@ -90,6 +95,14 @@ class Target(_Part):
     batch_size: int = pydantic.Field(default=1, ge=1, le=200)
     #: Statuses that say: this document, never.
     rejected: list[int] = pydantic.Field(default_factory=lambda: [400, 409, 422])
+
+    @pydantic.model_validator(mode="after")
+    def _put(self) -> Target:
+        if self.key.path is None and not any("{key}" in value for value in self.given.values()):
+            raise ValueError(
+                "find looks for the hub's key: say with key.path, or with {key} in given, where it is put"
+            )
+        return self
 
 
 class OdataSettings(ConnectorSettings):

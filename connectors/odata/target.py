@@ -17,7 +17,7 @@ from typing import Any
 from connectors.odata import batch
 from connectors.odata.service import Service, error_text, refusal_text
 from connectors.odata.settings import Target
-from connectors.odata.values import from_wire, literal, to_wire
+from connectors.odata.values import Form, from_wire, literal
 from orderhub.connector import LoadItem, Outcome, OutcomeState, Ports
 from orderhub.errors import (
     ConnectorError,
@@ -27,7 +27,7 @@ from orderhub.errors import (
     PayloadRefused,
 )
 from orderhub.transport.http import HttpRefused
-from orderhub.transport.payload import payload
+from orderhub.transport.payload import payload, with_key
 from orderhub.transport.records import at, dump, plain, put
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,9 @@ class Loading:
     def _entity(self, item: LoadItem) -> Any:
         """The entity as the service wants it, or the outcome that says why there is none."""
         target, service = self._target, self._service
+        mark = mark_of(item.key, target.key.length)
         try:
-            written = payload(self._ports, target.mapping, item.document)
+            written = payload(self._ports, target.mapping, item.document, with_key(target.given, mark))
         except PayloadRefused as error:
             return Outcome(
                 key=item.key,
@@ -123,12 +124,13 @@ class Loading:
                 field=error.field,
             )
         tree = plain(dump(written.tree), "the mapping")
-        if not put(tree, target.key.path, mark_of(item.key, target.key.length)):
+        if target.key.path is not None and not put(tree, target.key.path, mark):
             raise ConnectorRefused(
                 f"What the mapping {target.mapping} makes has no place {target.key.path} for the hub's key.",
                 todo="Correct key.path, or let the mapping make what it leads to.",
             )
-        return to_wire(tree, service.metadata.of_set(target.set), service.metadata, service.version)
+        form = Form(service.metadata, service.version, leave_out_unknown=target.leave_out_unknown)
+        return form.wired(tree, service.metadata.of_set(target.set))
 
     def _single(self, key: str, entity: Any) -> dict[str, Outcome]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from decimal import Decimal
 from typing import Any
@@ -10,32 +11,48 @@ from typing import Any
 from connectors.odata.metadata import EntityType, Metadata
 from orderhub.transport.records import moment
 
+log = logging.getLogger(__name__)
+
 _TICKS = re.compile(r"/Date\((-?\d{1,17})([+-]\d{1,4})?\)/\Z")
 _TIME = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?\Z")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MIDNIGHT = dt.time(0)
 
 
-def to_wire(tree: Any, entity: EntityType | None, metadata: Metadata, version: str) -> Any:
-    """An entity as the service wants it. What $metadata does not know stays as it is: the service says so better."""
-    if isinstance(tree, list):
-        return [to_wire(one, entity, metadata, version) for one in tree]
-    if not isinstance(tree, dict) or entity is None:
-        return tree
-    return {name: _member(name, value, entity, metadata, version) for name, value in tree.items()}
+class Form:
+    """How a service wants its entities.
 
+    :param leave_out_unknown: leave out what $metadata does not know; else it stays, and the service says what it thinks of it.
+    """
 
-def _member(name: str, value: Any, entity: EntityType, metadata: Metadata, version: str) -> Any:
-    if name in entity.leads_to:
-        inner = value["results"] if isinstance(value, dict) and "results" in value else value
-        wired = to_wire(inner, metadata.next_type(entity, name), metadata, version)
-        return {"results": wired} if version == "2" and isinstance(wired, list) else wired
-    known = entity.properties.get(name)
-    if known is None or value is None:
-        return value
-    if known.type in metadata.types:
-        return to_wire(value, metadata.types[known.type], metadata, version)
-    return _scalar(value, known.type, version)
+    def __init__(self, metadata: Metadata, version: str, *, leave_out_unknown: bool = False) -> None:
+        self._metadata = metadata
+        self._version = version
+        self._leave_out = leave_out_unknown
+
+    def wired(self, tree: Any, entity: EntityType | None) -> Any:
+        """An entity, or a list of them, in that form."""
+        if isinstance(tree, list):
+            return [self.wired(one, entity) for one in tree]
+        if not isinstance(tree, dict) or entity is None:
+            return tree
+        unknown = [name for name in tree if name not in entity.leads_to and name not in entity.properties]
+        if unknown and self._leave_out:
+            log.info("%s has no %s; left out", entity.name, ", ".join(unknown))
+        kept = {name: value for name, value in tree.items() if not (self._leave_out and name in unknown)}
+        return {name: self._member(name, value, entity) for name, value in kept.items()}
+
+    def _member(self, name: str, value: Any, entity: EntityType) -> Any:
+        if name in entity.leads_to:
+            inner = value["results"] if isinstance(value, dict) and "results" in value else value
+            wired = self.wired(inner, self._metadata.next_type(entity, name))
+            return {"results": wired} if self._version == "2" and isinstance(wired, list) else wired
+        known = entity.properties.get(name)
+        if known is None or value is None:
+            return value
+        if known.type in self._metadata.types:
+            return self.wired(value, self._metadata.types[known.type])
+        return _scalar(value, known.type, self._version)
 
 
 def _scalar(value: Any, kind: str, version: str) -> Any:

@@ -101,8 +101,9 @@ class Target(_Request):
     """How one document is written. Placeholders: ``{key}`` in path, parameters and body."""
 
     method: Literal["POST", "PUT", "PATCH"] = "POST"
-    #: The mapping that makes the body.
+    #: The mapping that makes the body, and what is handed to it beside the document; ``{key}`` is the hub's key.
     mapping: str = pydantic.Field(min_length=1)
+    given: dict[str, str] = pydantic.Field(default_factory=dict)
     #: Dotted path in the body where the hub's key is put, so that ``find`` finds it.
     key: str | None = None
     #: What the body is put into, where it is not the whole: a tree with ``{document}``.
@@ -124,12 +125,9 @@ class Target(_Request):
                 "declare find, or repeatable: true where the other side does the same key once; else a lost answer could only be "
                 "sent blind again"
             )
-        if (
-            self.find is not None
-            and self.key is None
-            and "{key}" not in self.path
-            and self.idempotency_header is None
-        ):
+        places = (self.path, *self.given.values())
+        put = self.key or self.idempotency_header or any("{key}" in place for place in places)
+        if self.find is not None and not put:
             raise ValueError("find looks for the hub's key: say with key where it stands in the body")
         return self
 

@@ -23,7 +23,7 @@ from orderhub.errors import (
     PayloadRefused,
 )
 from orderhub.transport.http import HttpRefused
-from orderhub.transport.payload import payload
+from orderhub.transport.payload import payload, with_key
 from orderhub.transport.records import at, dump, plain, put, records_at
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Loading:
 
     def _body(self, document: Document, key: str) -> tuple[bytes, str]:
         target = self._target
-        written = payload(self._ports, target.mapping, document)
+        written = payload(self._ports, target.mapping, document, with_key(target.given, key))
         if target.key is None and target.body is None:
             return written.data, written.media_type
         tree = written.tree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from orderhub.connector import Ports
@@ -20,15 +21,23 @@ class Written(Protocol):
     def media_type(self) -> str: ...
 
 
-def payload(ports: Ports, mapping: str, document: Document) -> Written:
+def payload(
+    ports: Ports, mapping: str, document: Document, given: Mapping[str, str] | None = None
+) -> Written:
     """A document as a mapping writes it.
 
+    :param given: values that stand in no document, by the names under which the mapping asks for them.
     :raises PayloadRefused: this document cannot be written so; others may.
     :raises ConnectorRefused: the mapping is missing, wrong, or for other documents.
     """
     try:
-        return cast(Written, ports.resource("write")(mapping, document))
+        return cast(Written, ports.resource("write")(mapping, document, given or None))
     except (PayloadRefused, ConnectorError):
         raise
     except (MappingError, ConfigError) as error:
         raise ConnectorRefused(error.what, todo=error.todo) from error
+
+
+def with_key(given: Mapping[str, str], key: str) -> dict[str, str]:
+    """Declared values with the hub's key for ``{key}``."""
+    return {name: value.replace("{key}", key) for name, value in given.items()}

@@ -37,7 +37,7 @@ from orderhub.testing import (
 LENGTH = 40
 
 
-def write(mapping: str, document: Document) -> Any:
+def write(mapping: str, document: Document, given: Any = None) -> Any:
     """The hub's port ``write``, as a mapping to API_PURCHASEORDER would fill it."""
     assert mapping == "purchase_order__sap_odata"
     assert isinstance(document, PurchaseOrder)

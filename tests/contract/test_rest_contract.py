@@ -38,7 +38,7 @@ class Written:
         return json.dumps(self.tree).encode()
 
 
-def write(mapping: str, document: Document) -> Written:
+def write(mapping: str, document: Document, given: Any = None) -> Written:
     assert mapping == "purchase_order__rest"
     assert isinstance(document, PurchaseOrder)
     return Written(

@@ -19,7 +19,7 @@ from connectors.odata.connector import OdataConnector
 from connectors.odata.metadata import read_metadata
 from connectors.odata.settings import OdataSettings
 from connectors.odata.target import mark_of
-from connectors.odata.values import from_wire, literal, to_wire
+from connectors.odata.values import Form, from_wire, literal
 from orderhub.connector import Credentials, Interchange, LoadItem, OutcomeState
 from orderhub.errors import ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
 from orderhub.testing import PortsForTests, load_item, sample_order
@@ -46,7 +46,7 @@ def service() -> Iterator[Odata4]:
     service.close()
 
 
-def write(mapping: str, document: Any) -> Any:
+def write(mapping: str, document: Any, given: Any = None) -> Any:
     items = [
         {
             "PurchaseOrderItem": str(line.number * 10),
@@ -358,13 +358,14 @@ def test_values_take_the_form_of_the_version() -> None:
         "?": 1,
     }
     entity = metadata.of_set("Es")
-    v2, v4 = (to_wire(tree, entity, metadata, version) for version in "24")
+    v2, v4 = (Form(metadata, version).wired(tree, entity) for version in "24")
     assert (v2["D"], v2["I"], v2["S"], v2["K"]) == ("1000", 7, "5", {"results": [{"D": "0.10"}]})
     assert v2["T"] == "/Date(1793577600000)/"
     assert (v4["D"], v4["T"], v4["Y"], v4["K"]) == (
         Decimal(1000), "2026-11-02T00:00:00Z", "2026-11-02", [{"D": Decimal("0.10")}],
     )  # fmt: skip
     assert v4["?"] == 1
+    assert "?" not in Form(metadata, "4", leave_out_unknown=True).wired(tree, entity)
 
 
 def test_v2_values_become_plain() -> None:

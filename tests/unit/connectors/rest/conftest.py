@@ -35,7 +35,7 @@ def make(server: RestServer) -> Iterator[Make]:
     """``make(source={…}, target={…}, extra={…})``: quick to give up, with a mapping that writes the number and the supplier."""
     made: list[RestConnector] = []
 
-    def write(mapping: str, document: Any) -> Any:
+    def write(mapping: str, document: Any, given: Any = None) -> Any:
         tree = {"number": document.number, "supplier": document.supplier.name}
         return SimpleNamespace(tree=tree, data=b"{}", media_type="application/json")
 

@@ -292,7 +292,7 @@ ODOO = {
 def test_an_erp_in_the_style_of_odoo(server: RestServer, make: Make) -> None:
     """By a description of Odoo's JSON-RPC, played back; Odoo itself was never asked. Its errors come with status 200."""
 
-    def write(mapping: str, document: Any) -> Any:
+    def write(mapping: str, document: Any, given: Any = None) -> Any:
         return type(
             "Written", (), {"tree": {"partner_ref": document.supplier.name}, "data": b"", "media_type": ""}
         )()
