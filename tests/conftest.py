@@ -18,7 +18,6 @@ import itertools
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ import pytest
 import redis
 from peers import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - pytest finds its hooks here
 from psycopg import sql
+from short_folders import short_folder
 
 from orderhub.ledger import migrate
 from orderhub.services import folder as data_folders
@@ -45,17 +45,6 @@ from orderhub.testing.matrix import (  # noqa: F401 - pytest finds its hooks her
 PROJECT = Path(__file__).resolve().parents[1]
 ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
 _numbers = itertools.count(1)
-
-
-@contextmanager
-def short_folder(name: str) -> Iterator[Path]:
-    """A temporary folder with a short path that PostgreSQL's own user can pass through; removed afterwards."""
-    path = Path(tempfile.mkdtemp(prefix=f"oh-{name}-", dir="/tmp"))
-    path.chmod(0o711)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from conftest import short_folder
+from short_folders import short_folder
 
 from orderhub.connector import Credentials
 from orderhub.services import ports

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pika
 import pytest
-from conftest import short_folder
 from pika import exceptions
+from short_folders import short_folder
 
 from orderhub.connector import Credentials
 from orderhub.services import ports
