@@ -16,9 +16,6 @@ from orderhub.star.merge import Closing, Load, Version
 from orderhub.star.sql_store import SqlStore
 from orderhub.star.tables import DIGITS, SCALE, Table
 
-_BOUND = Decimal(10) ** (DIGITS - SCALE)
-_SMALLEST = Decimal(1).scaleb(-SCALE)
-
 
 class OracleStore(SqlStore):
     """A store with stages. ``array_rows`` rows go in one array bind."""
@@ -83,7 +80,14 @@ def _bindable(value: Any) -> Any:
 
 def fits(value: Decimal) -> bool:
     """Whether a decimal is kept exactly."""
-    return abs(value) < _BOUND and value % _SMALLEST == 0
+    # by digits: arithmetic would round to the context's precision first
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return False
+    if not any(digits):
+        return True
+    zeros = next(place for place, digit in enumerate(reversed(digits)) if digit)
+    return exponent + zeros >= -SCALE and value.adjusted() < DIGITS - SCALE
 
 
 def _pieces(rows: Iterable[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
