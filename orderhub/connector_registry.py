@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -145,7 +146,7 @@ class ConnectorRegistry:
 
     def _places(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
-        for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        for entry in _entry_points(tuple(sys.path)):
             path = _package_folder(entry.value.partition(":")[0])
             if path is not None and (path / MANIFEST).is_file():
                 found[entry.name] = path / MANIFEST
@@ -159,6 +160,12 @@ class ConnectorRegistry:
 def registry() -> ConnectorRegistry:
     """The registry of the installed ``connectors`` package and all entry points."""
     return ConnectorRegistry()
+
+
+@functools.cache
+def _entry_points(_places: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Of all packages on the path; reading them costs more than all else that the registry does."""
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP))
 
 
 def _own_folder() -> Path:

@@ -232,9 +232,12 @@ class Service:
         chosen = self.operation(operation)
         schema = self.schema()
         if chosen.style == "rpc" and chosen.output is not None and chosen.output.body is not None:
-            # the wrapper's name is a convention only (WS-I Basic Profile 1.1, R2729)
+            # the wrapper's name is a convention only (WS-I Basic Profile 1.1, R2729), and many services give the parts the
+            # wrapper's namespace, though they have none (R2735)
             same = copy.deepcopy(element)
             same.tag = _answer_tag(chosen)
+            for part in same.iterchildren(tag=etree.Element):
+                part.tag = local(part)
             return schema.problems(same)
         return schema.problems(element)
 

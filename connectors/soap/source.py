@@ -48,6 +48,8 @@ class Source:
             # only what stands behind the last part lies behind the page
             for one in made[:-1]:
                 one.bookmark = {"mark": mark} if mark is not None else None
+            for number, one in enumerate(made, 1):
+                one.name += f", {number} of {len(made)}" if len(made) > 1 else ""
             for one in made:
                 if one.arrival not in seen:
                     yield one

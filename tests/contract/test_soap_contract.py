@@ -137,6 +137,11 @@ class TestSoapLookingFirst(TestSoap):
         return server
 
     @pytest.fixture
+    def items(self) -> list[LoadItem]:
+        """Each is two requests here."""
+        return [load_item(sample_order(f"CT-{number}"), source=number) for number in range(1, 4)]
+
+    @pytest.fixture
     def fail_at(self, exchange: soap.Exchange) -> FailAt:
         def fail(step: int) -> Any:
             return exchange.cut(step // 2, after=step % 2 == 1, forgetful=True)

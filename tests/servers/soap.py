@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,17 @@ LOAD = {
     "unchanged": ["KNOWN"],
 }
 FIND = {"operation": "FindOrder", "parameters": {"requestId": "{key}"}, "reference": "orderId"}
+#: A request without any mapping.
+PARAMETERS = {
+    "order": {
+        "number": "{document.number}",
+        "issuedOn": "{document.issued_on}",
+        "currency": "{document.currency}",
+        "buyer": "{document.buyer.gln}",
+        "supplier": "{document.supplier.gln}",
+        "line": [{"position": 1, "gtin": "4019999011016", "quantity": 1, "unit": "C62", "price": "0.12"}],
+    }
+}
 FAULTS = {"code": "Problem/code", "rejected": ["SUPPLIER_UNKNOWN"], "unavailable": ["BUSY"]}
 
 
@@ -107,12 +118,21 @@ def order(number: str, **changes: Any) -> dict[str, Any]:
     content = {
         "number": number,
         "issuedOn": "2026-11-02",
+        **({"deliverOn": changes["deliverOn"]} if "deliverOn" in changes else {}),
         "currency": "EUR",
         "buyer": "4299999001006",
         "supplier": "4019999010002",
         "line": [line],
     }
     return content | changes
+
+
+@contextmanager
+def served(exchange: Exchange, change: Callable[[str], str]) -> Iterator[str]:
+    """A changed WSDL at an address of the same server."""
+    text = (FOLDER / "exchange.wsdl").read_text().replace("ADDRESS", f"{exchange.base}/open")
+    exchange.does(documents={"/changed.wsdl": change(text)})
+    yield f"{exchange.base}/changed.wsdl"
 
 
 def ports_of(

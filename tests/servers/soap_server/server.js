@@ -116,7 +116,7 @@ const checks = {
     const document = new DOMParser().parseFromString(text, "text/xml");
     const signatures = document.getElementsByTagNameNS("http://www.w3.org/2000/09/xmldsig#", "Signature");
     if (signatures.length !== 1) return false;
-    const signed = new SignedXml({ publicCert: mode.certificate, idAttribute: "Id" });
+    const signed = new SignedXml({ publicCert: mode.certificate, idMode: "wssecurity" });
     signed.loadSignature(signatures[0]);
     if (!signed.checkSignature(text)) return false;
     // what is signed must be the body, and a time that has not passed
@@ -193,15 +193,14 @@ function disturbed(req, res) {
   }
   if ((mode.cut === at && mode.after) || mode.half) {
     mode.failed = true;
-    const end = res.end.bind(res);
-    res.write = () => true;
-    res.end = (text) => {
+    const { write } = res;
+    const parts = [];
+    res.write = (part) => parts.push(part);
+    res.end = (part) => {
       if (!mode.half) return req.socket.destroy();
-      const bytes = Buffer.from(text || "");
+      const bytes = Buffer.from([...parts, part || ""].join(""));
       res.writeHead(200, { "Content-Length": bytes.length });
-      res.socket.write(""); // the head goes out with the first part
-      Object.getPrototypeOf(res).write.call(res, bytes.subarray(0, bytes.length >> 1), () => req.socket.destroy());
-      return end;
+      return write.call(res, bytes.subarray(0, bytes.length >> 1), () => req.socket.destroy());
     };
   }
   return false;
@@ -212,13 +211,15 @@ server.listen(0, "127.0.0.1", async () => {
   const port = server.address().port;
   const base = `${secure ? "https" : "http"}://127.0.0.1:${port}`;
   const ready = [];
-  const put = (place, file, services, check, version = "1.1") => {
+  const services = new Set();
+  const put = (place, file, implementation, check, version = "1.1") => {
+    services.add(place);
     let xml = fs.readFileSync(path.join(__dirname, file), "utf8").replace("ADDRESS", `${base}${place}`);
     if (version === "1.2") xml = xml.replace("xmlsoap.org/wsdl/soap/", "xmlsoap.org/wsdl/soap12/");
     ready.push(
       new Promise((resolve, reject) => {
         const at = soap.listen(server, {
-          path: place, services, xml, uri: path.join(__dirname, file), forceSoap12Headers: version === "1.2",
+          path: place, services: implementation, xml, uri: path.join(__dirname, file), forceSoap12Headers: version === "1.2",
           callback: (error) => (error ? reject(error) : resolve()),
         });
         at.log = (kind, data, req) => { if (kind === "received") req.xml = data; };
@@ -226,6 +227,7 @@ server.listen(0, "127.0.0.1", async () => {
           try {
             return check(security, req);
           } catch (error) {
+            process.stderr.write(`${error.stack}\n`);
             return false;
           }
         };
@@ -242,6 +244,10 @@ server.listen(0, "127.0.0.1", async () => {
   server.on("request", (req, res) => {
     seen.push({ method: req.method, url: req.url, headers: req.headers });
     if (disturbed(req, res)) return undefined;
+    if (!services.has(req.url.split("?")[0])) {
+      res.writeHead(404);
+      return res.end();
+    }
     for (const listener of listeners) listener.call(server, req, res);
     return undefined;
   });
