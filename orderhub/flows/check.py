@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import pydantic
 from sqlalchemy import Connection
 
-from orderhub.connector import Capability
+from orderhub.connector import Capability, ConnectorSettings
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import ConfigError, HubError
 from orderhub.findings import Finding, Place, Severity
@@ -16,6 +17,7 @@ from orderhub.ledger.kept_mappings import changed_version
 from orderhub.mapping.given import needs
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.run import CompiledMapping
+from orderhub.mapping.writing import CompiledWriting
 from orderhub.partners.registry import PartnerRegistry
 from orderhub.stage import Flow
 from orderhub.validate.suite import ExpectationSuiteFile, suite_path
@@ -56,8 +58,34 @@ def check_flow(
     check.attempt("pull", lambda: _source(flow, connectors))
     check.attempt("acknowledge", lambda: _answers(flow, connectors))
     for index in range(len(flow.load)):
-        check.attempt(f"load[{index}]", lambda index=index: _target(flow, index, connectors, document))  # type: ignore[misc]
+        key = f"load[{index}]"
+        settings = check.attempt(key, lambda index=index: _target(flow, index, connectors, document))  # type: ignore[misc]
+        for name in _named(settings) if settings is not None else ():
+            writing = check.attempt(key, lambda name=name: _writes(name, mappings, document))  # type: ignore[misc]
+            changed = changed_version(ledger, writing) if ledger is not None and writing is not None else None
+            if changed is not None:
+                check.add(key, changed.code, f"{changed.what} {changed.todo}")
     return check.findings
+
+
+def _named(settings: pydantic.BaseModel) -> Iterator[str]:
+    """The mappings that a target's settings name, however deep (``target.mapping``)."""
+    for name, value in settings:
+        if name == "mapping" and isinstance(value, str):
+            yield value
+        elif isinstance(value, pydantic.BaseModel):
+            yield from _named(value)
+
+
+def _writes(name: str, mappings: MappingRegistry, document: str | None) -> CompiledWriting:
+    """The mapping that makes a target's payloads of the flow's documents."""
+    writing = mappings.writing(name)
+    if document is not None and writing.document != document:
+        raise ConfigError(
+            f"The mapping {name} writes {writing.document}, but the flow makes {document}.",
+            todo="Name another mapping.",
+        )
+    return writing
 
 
 def _mapping(flow: Flow, mappings: MappingRegistry) -> CompiledMapping | None:
@@ -137,7 +165,7 @@ def _answers(flow: Flow, connectors: ConnectorRegistry) -> None:
         connectors.settings(manifest.name, step.settings)
 
 
-def _target(flow: Flow, index: int, connectors: ConnectorRegistry, document: str | None) -> None:
+def _target(flow: Flow, index: int, connectors: ConnectorRegistry, document: str | None) -> ConnectorSettings:
     target = flow.load[index]
     manifest = connectors.manifest(target.connector)
     if Capability.LOAD not in manifest.capabilities:
@@ -150,7 +178,7 @@ def _target(flow: Flow, index: int, connectors: ConnectorRegistry, document: str
             f"The connector {manifest.name} takes no {document}.",
             todo=f"It takes: {', '.join(manifest.documents)}.",
         )
-    connectors.settings(target.connector, target.settings)
+    return connectors.settings(target.connector, target.settings)
 
 
 class _Check:

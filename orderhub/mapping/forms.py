@@ -15,6 +15,7 @@ from orderhub.mapping.kinds import Kind, Refusal, shown
 #: More digits than any number has that the language takes, so that nothing but the decimal places is rounded.
 _EXACT = Context(prec=100)
 _MAX_PLACES = 20
+_LINE_END = re.compile("\r\n|\r|\n")
 _EPOCH = dt.date(1970, 1, 1)
 #: OData V2 writes a date in JSON as milliseconds since 1970 (OData JSON Verbose Format 4).
 ODATA_V2 = "odata_v2"
@@ -127,7 +128,8 @@ def _build_pieces(_surroundings: Surroundings, arguments: tuple[Any, ...]) -> Ca
 def _pieces(text: str, length: int) -> list[str]:
     """Lines of at most so many characters: at line ends, else at spaces, else in the middle of a word."""
     lines: list[str] = []
-    for whole in text.splitlines():
+    # not splitlines, which drops control characters as well
+    for whole in _LINE_END.split(text):
         line = whole
         while len(line) > length:
             cut = line.rfind(" ", 1, length + 1)

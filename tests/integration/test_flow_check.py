@@ -66,6 +66,36 @@ def test_what_does_not_fit_is_found_at_its_place(
     assert findings[0].place.file
 
 
+@pytest.mark.parametrize(
+    ("mapping", "says"),
+    [
+        ("purchase_order__json_order", None),
+        ("purchase_order__json_ordr", "Did you mean purchase_order__json_order"),
+        ("csv_orders__purchase_order", "reads"),
+        ("sample_supplier", "writes supplier, but the flow makes purchase_order"),
+    ],
+)
+def test_the_mapping_that_a_target_names_is_looked_at(tmp_path: Path, mapping: str, says: str | None) -> None:
+    mappings = tmp_path / "mappings"
+    shutil.copytree(PROJECT / "mappings", mappings, ignore=shutil.ignore_patterns("examples"))
+    (mappings / "sample_supplier.yaml").write_text(
+        "mapping: sample_supplier\nversion: 1\nsource: {document: supplier}\ntarget: {format: json}\n"
+        "fields: {no: number}\n"
+    )
+    path = tmp_path / "csv_orders.yaml"
+    target = f"{{connector: redis_stream, settings: {{connection: s, key: k, mapping: {mapping}}}}}"
+    path.write_text(CSV_FLOW.replace("{connector: warehouse, test_documents: true}", target))
+    findings = check_flow(
+        parse_flow(path),
+        partners=PartnerRegistry(PROJECT / "partners"),
+        mappings=MappingRegistry(mappings),
+        suites=PROJECT / "schemas" / "expectations",
+        connectors=ConnectorRegistry(PROJECT / "connectors"),
+    )
+    assert [one.field for one in findings] == ([] if says is None else ["load[1]"]), findings
+    assert says is None or says in findings[0].message
+
+
 def test_what_the_agreement_does_not_have_is_told(tmp_path: Path) -> None:
     mappings, partners = tmp_path / "mappings", tmp_path / "partners"
     ignored = shutil.ignore_patterns("examples")

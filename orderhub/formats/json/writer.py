@@ -63,7 +63,8 @@ class JsonTarget:
 
 
 def _decimal(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(format(value, "f").encode())
+    # a whole number that stands for an absent decimal stays whole
+    return msgspec.Raw((format(value, "f") if isinstance(value, Decimal) else str(value)).encode())
 
 
 def _number(value: str) -> msgspec.Raw:

@@ -3,7 +3,7 @@
 All namespaces are declared at the root. ``@name`` is an attribute, ``#text`` the text of an element that has attributes, a
 list the element once more for each item. What XML has no way to write, such as control characters (2.2), is refused.
 
-The bytes are put together from texts that are escaped already, not from a tree of elements: lxml takes four times as long
+The bytes are put together from texts that are escaped already, not from a tree of elements: lxml takes several times as long
 for the same order. The names are checked once for all documents, and a start of the document is parsed by lxml then.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from lxml import etree
@@ -207,7 +208,8 @@ def _attribute(value: str) -> str:
 
 
 def _digits(value: Any) -> str:
-    return format(value, "f")
+    # a whole number that stands for an absent decimal stays whole
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _iso(value: Any) -> str:

@@ -117,3 +117,33 @@ def test_the_how_to_shows_what_is_printed(project: Path) -> None:
     (printed,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     order = PROJECT / "mappings" / "examples" / name / "full_order.edi"
     assert orderhub("mapping", "trace", name, order, "--field", "lines[0].unit") == printed
+
+
+def test_a_document_is_written_as_a_payload(tmp_path: Path) -> None:
+    name, folder = "purchase_order__xml_order", PROJECT / "mappings" / "examples"
+    source = folder / name / "full_order.source.json"
+    shown = orderhub("mapping", "write", name, source)
+    assert shown.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<Order xmlns="urn:orderhub:order:1"')
+    target = tmp_path / "order.xml"
+    assert "application/xml" in orderhub("mapping", "write", name, source, "--output", target)
+    assert target.read_text(encoding="utf-8") == shown
+    found = json.loads(orderhub("mapping", "write", name, source, "--json"))
+    assert (found["version"], found["payload"], found["ok"]) == (1, shown, True)
+
+
+def test_what_cannot_be_written_is_told_with_its_field() -> None:
+    name = "purchase_order__idoc_orders05"
+    source = PROJECT / "mappings" / "examples" / name / "quantity_with_four_places.source.json"
+    given = ("--given", "sender=HUB", "--given", "receiver=SAP")
+    shown = orderhub("mapping", "write", name, source, *given, code=1)
+    assert "IDOC.E1EDP01[0].MENGE" in shown and "0.0625" in shown
+    found = json.loads(orderhub("mapping", "write", name, source, *given, "--json", code=1))
+    assert [one["field"] for one in found["findings"]] == ["lines[0].quantity"]
+    for arguments, says in (
+        (("mapping", "write", name, source, "--given", "sender"), "gives no value"),
+        (("mapping", "write", name, source, "--given", "sendr=HUB"), "declares no value"),
+        (("mapping", "write", NAME, source), "reads"),
+        (("mapping", "write", name, ORDERS), "is no purchase_order"),
+        (("mapping", "run", name, ORDERS), "writes"),
+    ):
+        assert says in orderhub(*arguments, code=2).replace("\n", " ")
