@@ -110,9 +110,7 @@ class SoapConnector(Connector[SoapSettings]):
     def _target(self) -> Target:
         if self.settings.load is None:
             raise _not_declared("load")
-        return Target(
-            self.settings.load, self.settings.find, self._open(), lambda: self.ports.resource("write")
-        )
+        return Target(self.settings.load, self.settings.find, self._open(), self.ports)
 
     def _calls(self) -> list[Call]:
         settings = self.settings

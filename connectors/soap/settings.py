@@ -58,6 +58,8 @@ class LoadCall(Call):
     """
 
     mapping: str | None = None
+    #: What the mapping asks for by ``given(name)``; ``{key}`` in it stands for the hub's key.
+    given: dict[str, str] = pydantic.Field(default_factory=dict)
     #: Where in the request the hub's key stands.
     key: Path | None = None
     #: The service takes the same key any number of times and acts once.

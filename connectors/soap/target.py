@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
@@ -13,35 +11,30 @@ from connectors.soap.service import Service, SoapInvalid, said
 from connectors.soap.settings import FindCall, LoadCall
 from connectors.soap.values import filled, leaves, merged, nested, put
 from connectors.soap.xml import parse, value
-from orderhub.connector import LoadItem, Outcome, OutcomeState
+from orderhub.connector import LoadItem, Outcome, OutcomeState, Ports
 from orderhub.documents.values import value_text
 from orderhub.errors import (
     ConnectorError,
     ConnectorProtocolError,
     ConnectorRefused,
     ConnectorUnavailable,
-    MappingError,
     OutcomeUnclear,
+    PayloadRefused,
 )
-
-log = logging.getLogger(__name__)
-#: (mapping, document) -> what a mapping wrote: ``data`` bytes, ``tree`` a dict where it is none of XML.
-Write = Callable[[str, Any], Any]
+from orderhub.transport.payload import payload, with_key
 
 
 class Target:
     """Submits and finds.
 
-    :param write: gives the port that writes by a mapping; asked only when the settings name one.
+    :param ports: asked for the port that writes, when the settings name a mapping.
     """
 
-    def __init__(
-        self, settings: LoadCall, find: FindCall | None, service: Service, write: Callable[[], Write]
-    ) -> None:
+    def __init__(self, settings: LoadCall, find: FindCall | None, service: Service, ports: Ports) -> None:
         self._settings = settings
         self._find = find
         self._service = service
-        self._write = write
+        self._ports = ports
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
         """One outcome per item, in order. After a call whose outcome is not known the rest is not sent: the service may be
@@ -80,7 +73,7 @@ class Target:
     def request(self, item: LoadItem) -> etree._Element:
         """The envelope of one document.
 
-        :raises SoapInvalid: it does not fit the WSDL. :raises MappingError: the mapping cannot write it.
+        :raises SoapInvalid: it does not fit the WSDL. :raises PayloadRefused: the mapping cannot write it.
         """
         settings = self._settings
         given = filled(settings.parameters, lambda name: _given(name, item))
@@ -88,7 +81,7 @@ class Target:
             given = merged(given, nested(settings.key, item.key))
         if settings.mapping is None:
             return self._service.request(settings.operation, given)
-        written = self._write()(settings.mapping, item.document)
+        written = payload(self._ports, settings.mapping, item.document, with_key(settings.given, item.key))
         if isinstance(written.tree, Mapping):
             return self._service.request(settings.operation, merged(written.tree, given))
         element = parse(written.data, f"What the mapping {settings.mapping} wrote")
@@ -112,8 +105,14 @@ class Target:
             envelope = self.request(item)
         except SoapInvalid as error:
             return _rejected(item.key, error.code, error.what)
-        except MappingError as error:
-            return _unwritten(item.key, error)
+        except PayloadRefused as error:
+            return Outcome(
+                key=item.key,
+                state=OutcomeState.REJECTED,
+                code=error.code,
+                reason=error.reason,
+                field=error.field,
+            )
         try:
             answer = self._service.call(
                 settings.operation, envelope, effect=True, safe_to_repeat=settings.idempotent
@@ -184,15 +183,3 @@ def _unclear(key: str, reason: str, code: str | None = None) -> Outcome:
 
 def _rejected(key: str, code: str, reason: str) -> Outcome:
     return Outcome(key=key, state=OutcomeState.REJECTED, code=code, reason=reason)
-
-
-def _unwritten(key: str, error: MappingError) -> Outcome:
-    """The outcome of a document that the mapping cannot write.
-
-    :raises ConnectorRefused: it is the mapping that is wrong.
-    """
-    if not getattr(error, "findings", None):
-        raise ConnectorRefused(error.what, todo=error.todo) from error
-    field = getattr(error, "field", None)
-    reason = str(getattr(error, "reason", error.what))
-    return Outcome(key=key, state=OutcomeState.REJECTED, code=error.code, reason=reason, field=field)

@@ -106,6 +106,7 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
         "SOAP",
         {
             **_HTTP,
+            "endpoint": _text("Requests go to", "Instead of where the WSDL sends them."),
             "signing_key": _text("Signing key", "PEM file, for WS-Security signatures."),
             "signing_certificate": _text("Signing certificate", "PEM file."),
             "signing_key_password": _secret("Password of the signing key"),

@@ -41,7 +41,7 @@ def exchange(server: soap.Exchange) -> soap.Exchange:
     return server
 
 
-def written(mapping: str, document: Document) -> SimpleNamespace:
+def written(mapping: str, document: Document, given: object = None) -> SimpleNamespace:
     """What a mapping would write."""
     assert isinstance(document, PurchaseOrder)
     lines = [

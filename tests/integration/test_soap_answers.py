@@ -278,7 +278,7 @@ def test_the_key_is_put_where_the_schema_wants_it_into_what_a_mapping_wrote(
         "<o:unit>C62</o:unit><o:price>1</o:price></o:line></o:order></SubmitOrder>"
     )
 
-    def write(mapping: str, document: object) -> SimpleNamespace:
+    def write(mapping: str, document: object, given: object = None) -> SimpleNamespace:
         assert mapping == "purchase_order__exchange"
         return SimpleNamespace(tree=text.encode(), data=text.encode(), media_type="application/xml")
 
