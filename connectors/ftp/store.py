@@ -235,7 +235,12 @@ class FtpStore(FileStore):
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path((name,))
-        connection = self._run(lambda: self._session.transfercmd(f"STOR {path}"))
+        try:
+            connection = self._run(lambda: self._session.transfercmd(f"STOR {path}"))
+        except PermissionError as error:
+            if self._has("MLST") and self._look_at(self._folder) is None:
+                raise FileNotFoundError(errno.ENOENT, error.strerror) from error
+            raise
         whole = False
         try:
             self._run(lambda: connection.sendall(data))
@@ -266,7 +271,7 @@ class FtpStore(FileStore):
 
 def _words(error: Exception) -> str:
     """The server's words, as far as they are fit for one line."""
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:300].rstrip(".")
 
 
 def _facts(text: str) -> dict[str, str]:

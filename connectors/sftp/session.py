@@ -159,7 +159,12 @@ class Session:
         except (TimeoutError, concurrent.futures.CancelledError) as error:
             future.cancel()
             raise self._gone("it was silent for too long") from error
-        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError) as error:
+        except (
+            asyncssh.SFTPConnectionLost,
+            asyncssh.SFTPNoConnection,
+            asyncssh.DisconnectError,
+            OSError,
+        ) as error:
             raise self._gone(_said(error)) from error
 
     def _gone(self, why: str) -> ConnectorUnavailable:

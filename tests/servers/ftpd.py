@@ -90,6 +90,7 @@ def serve(given: dict[str, Any]) -> None:
         stdlib_openssl.install()
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler, TLS_DTPHandler, TLS_FTPHandler
+    from pyftpdlib.ioloop import AsyncChat
     from pyftpdlib.servers import FTPServer
 
     control = Path(given["control"])
@@ -162,8 +163,12 @@ def serve(given: dict[str, Any]) -> None:
             self.cut()
 
         def push(self, data: str) -> None:
-            if not self.silent:
+            if self.silent:
+                return
+            try:
                 super().push(data)
+            except UnicodeEncodeError:  # pyftpdlib lists such a name, but cannot answer MLST with it
+                AsyncChat.push(self, data.encode("utf-8", "surrogateescape"))
 
         def cut(self) -> None:
             """End both connections without a word."""

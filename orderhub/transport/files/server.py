@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import heapq
+import itertools
 import logging
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TypeVar
 
 from orderhub.connector import (
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 #: Files looked at in one round; of a larger folder the oldest ones, and it is listed again for the next.
 ROUND = 10_000
+#: Files that are looked at before they are believed to wait.
+_LOOKED_AT = 20
 
 SettingsT = TypeVar("SettingsT", bound=FileServerSettings)
 T = TypeVar("T")
@@ -130,13 +133,19 @@ class FileServerConnector(Connector[SettingsT]):
             )
 
     def waiting(self, stream: str, since: Bookmark) -> bool:
-        """Names, sizes and times only; where nothing is left in the folder, the first file that fits is enough."""
+        """Names, sizes and times only; where nothing is left in the folder, the first file that fits and is really there is
+        enough."""
 
         def look() -> bool:
             if self.settings.after == "leave" or self.settings.complete_when == "marker":
                 known = KnownFiles(since) if self.settings.after == "leave" else None
                 return bool(self._candidates(known, None)[0])
-            return any(self._wanted(entry) and not self.unusable(entry.name) for entry in self._entries())
+            listing = self._entries()
+            fitting = (entry for entry in listing if self._wanted(entry) and not self.unusable(entry.name))
+            some = list(itertools.islice(fitting, _LOOKED_AT))
+            listing.close()
+            # a server may list what is not there, which must not wake anybody for ever
+            return len(some) == _LOOKED_AT or any(self._open().look((entry.name,)) for entry in some)
 
         return self._again(look)
 
@@ -261,7 +270,7 @@ class FileServerConnector(Connector[SettingsT]):
 
     # What is taken
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Generator[Entry, None, None]:
         try:
             yield from self._open().entries()
         except OSError as error:
