@@ -14,6 +14,7 @@ from orderhub.mapping.dialects import Dialects
 from orderhub.mapping.functions import function_named, function_names, signature
 from orderhub.mapping.parse import parse_mapping
 from orderhub.mapping.problems import Problems
+from orderhub.mapping.writing import try_compile_writing
 
 PROJECT = Path(__file__).resolve().parents[3]
 PAGE = (PROJECT / "docs" / "reference" / "mapping-language.md").read_text(encoding="utf-8")
@@ -27,8 +28,10 @@ def findings(text: str) -> list[str]:
     name = text.split("\n", 1)[0].split()[1]
     problems = Problems(f"{name}.yaml")
     file = parse_mapping(text, name=name, problems=problems)
-    if file is not None:
-        lookups = FolderLookups(PROJECT / "mappings" / "lookups")
+    lookups = FolderLookups(PROJECT / "mappings" / "lookups")
+    if file is not None and file.writes:
+        try_compile_writing(file, problems, lookups=lookups)
+    elif file is not None:
         try_compile(file, problems, dialects=Dialects(), lookups=lookups)
     return [f"{f.place.line}:{f.place.column} {f.code} {f.message}" for f in problems.sorted()]
 
