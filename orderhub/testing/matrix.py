@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orderhub.connector import Capability
-from orderhub.testing.contract.base import NOT_SHOWN, PEER, ContractBase
+from orderhub.testing.contract.base import NOT_SHOWN, PARTLY, PEER, ContractBase
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -54,7 +54,7 @@ class Cell:
             parts.append(f"{sum(self.skipped.values())} SKIPPED")
         if self.passed:
             parts.append(f"{self.passed} passed")
-        return ", ".join(parts)
+        return ", ".join(parts) or "–"
 
 
 class Matrix:
@@ -85,10 +85,13 @@ class Matrix:
             reason = reason.removeprefix("Skipped: ")
             cell.skipped[reason] = cell.skipped.get(reason, 0) + 1
         elif report.when == "call":
-            missing = [str(value) for name, value in report.user_properties if name == NOT_SHOWN]
-            if missing:
-                cell.not_shown |= dict.fromkeys(missing)
-            cell.passed += 1
+            told_of = {name for name, _ in report.user_properties}
+            cell.not_shown |= {
+                str(value): None
+                for name, value in report.user_properties
+                if name in (NOT_SHOWN, PARTLY) and value
+            }
+            cell.passed += NOT_SHOWN not in told_of
 
     def rows(self) -> list[tuple[str, str, str, dict[str, Cell]]]:
         """Connector, test class, peer and cells by column, sorted."""
@@ -109,7 +112,7 @@ class Matrix:
             "# Connectors and what they were tested against",
             "",
             "Made by the run of the contract tests (`tests/contract`), each against the real thing. A number is how many",
-            "tests passed; an empty field: the connector does not have the capability.",
+            "tests passed; an empty field: the connector does not have the capability; a dash: nothing was shown.",
             f"Python {platform.python_version()}.",
             "",
             "| Connector | Test | Against | " + " | ".join(used) + " |",
@@ -123,7 +126,7 @@ class Matrix:
                 "Skipped",
                 self._notes(lambda cell: [f"{why} ({count})" for why, count in cell.skipped.items()]),
             ),
-            ("Passed without showing", self._notes(lambda cell: list(cell.not_shown))),
+            ("Not shown", self._notes(lambda cell: list(cell.not_shown))),
         ):
             if notes:
                 lines += ["", f"## {title}", "", *notes]

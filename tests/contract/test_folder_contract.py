@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from orderhub.testing import (
 
 class TestFolder(ConnectorContract):
     connector = "folder"
+    peer = f"the file system of {platform.system()} {platform.release().partition('-')[0]}"
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:

@@ -53,6 +53,10 @@ class TestTryton(ConnectorContract):
         return erp_support.ports_of(erp, line.url)
 
     @pytest.fixture
+    def peer(self, asking: Session) -> str:
+        return f"Tryton {asking._request('common.server.version', [], refused='its version')}"
+
+    @pytest.fixture
     def effects(self, asking: Session) -> Effects:
         return lambda keys: erp_support.confirmed(asking, keys)
 

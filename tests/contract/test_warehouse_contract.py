@@ -32,6 +32,11 @@ class TestWarehouse(ConnectorContract):
         engine.dispose()
 
     @pytest.fixture
+    def peer(self, asking: Engine) -> str:
+        with asking.connect() as connection:
+            return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()}"
+
+    @pytest.fixture
     def ports(self, engine: Engine) -> PortsForTests:
         return PortsForTests(resources={"warehouse": WarehousePort(engine)})
 

@@ -30,6 +30,7 @@ DONE = (OutcomeState.WRITTEN, OutcomeState.UNCHANGED)
 #: Names of what a test tells the report (``user_properties``), read by ``orderhub.testing.matrix``.
 PEER = "orderhub_peer"
 NOT_SHOWN = "orderhub_not_shown"
+PARTLY = "orderhub_partly_shown"
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -71,9 +72,9 @@ class ContractBase:
         if peer:
             self._properties.append((PEER, str(peer)))
 
-    def not_shown(self, why: str) -> None:
-        """Say in the table of connectors that a test passed without showing what it is there for."""
-        self._properties.append((NOT_SHOWN, why))
+    def not_shown(self, why: str, *, partly: bool = False) -> None:
+        """Say in the table of connectors that a test passed without showing what it is there for, or a part of it."""
+        self._properties.append((PARTLY if partly else NOT_SHOWN, why))
 
     @pytest.fixture
     def peer(self) -> str:

@@ -32,7 +32,7 @@ class LoadContract(ContractBase):
     ) -> None:
         """A document that the target refuses does not stop the others of its batch."""
         if unacceptable is None:
-            self.not_shown("a document that is refused (no fixture `unacceptable`)")
+            self.not_shown("a document that is refused (no fixture `unacceptable`)", partly=True)
         mixed = [*items[:2], *([unacceptable] if unacceptable else []), *items[2:]]
         outcomes = make().load(mixed)
         assert [outcome.key for outcome in outcomes] == [item.key for item in mixed]
@@ -123,6 +123,12 @@ class LoadContract(ContractBase):
         assert caught.value.retryable
         assert caught.value.todo
         connector.close()
+
+    @needs(Capability.LOAD | Capability.FIND)
+    def test_nothing_is_found_that_was_never_loaded(self, make: Callable[[], Connector[Any]]) -> None:
+        connector = make()
+        assert connector.find([]) == {}
+        assert connector.find(["never-loaded"]) == {}
 
     @needs(Capability.LOAD | Capability.FIND)
     def test_find_finds_what_load_wrote_and_nothing_else(

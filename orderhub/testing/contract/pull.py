@@ -21,6 +21,10 @@ class PullContract(ContractBase):
     """``arrive`` puts something at the source, ``content`` reads it out of an interchange again."""
 
     @needs(Capability.PULL)
+    def test_nothing_is_pulled_where_nothing_arrived(self, make: Callable[[], Connector[Any]]) -> None:
+        assert list(make().pull(self.stream, None)) == []
+
+    @needs(Capability.PULL)
     def test_pull_yields_every_arrival_once_and_lazily(
         self, make: Callable[[], Connector[Any]], arrive: Arrive, content: Callable[[bytes], bytes]
     ) -> None:
