@@ -77,8 +77,11 @@ class Star:
             "warehouse_load",
             self.metadata,
             *(_column(column) for column in tables.LOAD),
-            sa.Column("key_hash", _hash(), primary_key=True),
+            sa.Column("key_hash", _hash(), nullable=False),
             sa.Column("loaded_at", _type(Kind.MOMENT), server_default=sa.text("CURRENT_TIMESTAMP(6)")),
+            # in the order of arrival: clustered by the hash, every row would go to another page
+            sa.PrimaryKeyConstraint("id", "key_hash"),
+            sa.Index("warehouse_load_key_once", "key_hash", unique=True),
             sa.Index("warehouse_load_by_document", "source_document_id"),
             **_ENGINE,
         )

@@ -15,7 +15,7 @@ from orderhub.star.sql import Star
 from orderhub.star.tables import Table
 
 #: Values of one IN list: Oracle takes a thousand.
-_CHUNK = 500
+_CHUNK = 1000
 T = TypeVar("T")
 
 
