@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,31 +60,41 @@ def check_flow(
     check.attempt("acknowledge", lambda: _answers(flow, connectors))
     for index in range(len(flow.load)):
         key = f"load[{index}]"
-        settings = check.attempt(key, lambda index=index: _target(flow, index, connectors, document))  # type: ignore[misc]
-        for name in _named(settings) if settings is not None else ():
-            writing = check.attempt(key, lambda name=name: _writes(name, mappings, document))  # type: ignore[misc]
+        settings = check.attempt(key, partial(_target, flow, index, connectors, document))
+        for name, given in _named(settings) if settings is not None else ():
+            writing = check.attempt(key, partial(_writes, name, given, mappings, document))
             changed = changed_version(ledger, writing) if ledger is not None and writing is not None else None
             if changed is not None:
                 check.add(key, changed.code, f"{changed.what} {changed.todo}")
     return check.findings
 
 
-def _named(settings: pydantic.BaseModel) -> Iterator[str]:
-    """The mappings that a target's settings name, however deep (``target.mapping``)."""
+def _named(settings: pydantic.BaseModel) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The mappings that a target's settings name, however deep (``target.mapping``), each with the names that are handed
+    in beside the document (``target.given``)."""
     for name, value in settings:
         if name == "mapping" and isinstance(value, str):
-            yield value
+            given = getattr(settings, "given", None)
+            yield value, tuple(given) if isinstance(given, Mapping) else ()
         elif isinstance(value, pydantic.BaseModel):
             yield from _named(value)
 
 
-def _writes(name: str, mappings: MappingRegistry, document: str | None) -> CompiledWriting:
+def _writes(
+    name: str, given: tuple[str, ...], mappings: MappingRegistry, document: str | None
+) -> CompiledWriting:
     """The mapping that makes a target's payloads of the flow's documents."""
     writing = mappings.writing(name)
     if document is not None and writing.document != document:
         raise ConfigError(
             f"The mapping {name} writes {writing.document}, but the flow makes {document}.",
             todo="Name another mapping.",
+        )
+    unknown = [one for one in given if one not in writing.given]
+    if unknown:
+        raise ConfigError(
+            f"The mapping {name} declares no value {unknown[0]!r} that could be handed in.",
+            todo=f"It declares: {', '.join(writing.given) or 'none'} (source: given).",
         )
     return writing
 

@@ -67,15 +67,20 @@ def test_what_does_not_fit_is_found_at_its_place(
 
 
 @pytest.mark.parametrize(
-    ("mapping", "says"),
+    ("target", "says"),
     [
         ("purchase_order__json_order", None),
         ("purchase_order__json_ordr", "Did you mean purchase_order__json_order"),
         ("csv_orders__purchase_order", "reads"),
         ("sample_supplier", "writes supplier, but the flow makes purchase_order"),
+        (
+            "{connector: rest, settings: {connection: s, target: {path: /o, repeatable: true, "
+            "mapping: purchase_order__idoc_orders05, given: {key: '{key}', sendr: HUB}}}}",
+            "declares no value 'sendr'",
+        ),
     ],
 )
-def test_the_mapping_that_a_target_names_is_looked_at(tmp_path: Path, mapping: str, says: str | None) -> None:
+def test_the_mapping_that_a_target_names_is_looked_at(tmp_path: Path, target: str, says: str | None) -> None:
     mappings = tmp_path / "mappings"
     shutil.copytree(PROJECT / "mappings", mappings, ignore=shutil.ignore_patterns("examples"))
     (mappings / "sample_supplier.yaml").write_text(
@@ -83,7 +88,8 @@ def test_the_mapping_that_a_target_names_is_looked_at(tmp_path: Path, mapping: s
         "fields: {no: number}\n"
     )
     path = tmp_path / "csv_orders.yaml"
-    target = f"{{connector: redis_stream, settings: {{connection: s, key: k, mapping: {mapping}}}}}"
+    if not target.startswith("{"):
+        target = f"{{connector: redis_stream, settings: {{connection: s, key: k, mapping: {target}}}}}"
     path.write_text(CSV_FLOW.replace("{connector: warehouse, test_documents: true}", target))
     findings = check_flow(
         parse_flow(path),

@@ -41,7 +41,7 @@ def read_document(data: bytes, type_name: str, *, file: str) -> Document:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceError(
             f"{file} is no {type_name}: {error}.",
-            todo="Take a canonical document as `orderhub translate` or `orderhub document show` prints it.",
+            todo="Take a canonical document, such as the `document` of a row that `orderhub translate` prints.",
             place=Place(file=file),
         ) from None
 

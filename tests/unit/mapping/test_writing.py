@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +18,10 @@ from orderhub.errors import MappingError, PayloadRefused
 from orderhub.mapping import MappingRefused, MemoryLookups
 from orderhub.mapping.parse import parse_mapping
 from orderhub.mapping.problems import Problems
+from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.sessions import open_session
 from orderhub.mapping.writing import CompiledWriting, compile_writing
+from orderhub.project import mappings_folder
 from orderhub.testing.parts import sample_order
 
 TABLES = {"units": {"C62": "PC", "KGM": "KG"}, "functions": {"original": "NEW"}}
@@ -311,3 +316,45 @@ def test_the_date_of_the_document_asks_a_table_with_dates() -> None:
     mapping = compile_writing(file, lookups=MemoryLookups({"dated": table}))
     assert mapping.write(order(issued_on=dt.date(2026, 6, 30))).data == b'{"u":[{"u":"PC"},{"u":"PC"}]}'
     assert mapping.write(order()).data == b'{"u":[{"u":"ST"},{"u":"ST"}]}'
+
+
+def test_random_texts_and_numbers_come_back_out_of_both_formats() -> None:
+    chance = random.Random(4711)
+    characters = "aZ0 <>&\"'\\/\t\n\r\u00e4\u20ac\u2028\U0001f600]]>{}%\u00a0"
+    fields = "note: note\nitems: {each: lines, name: item.name, q: quantity, p: price, x: item.supplier_code | or_null}"
+    json_mapping = compiled(fields)
+    elements = 'Note: note\nItem: {each: lines, "@name": item.name, Q: quantity, P: price, X: item.supplier_code | or_empty}'
+    xml_mapping = compiled(elements, target="{format: xml, root: Order}")
+    for _ in range(300):
+        document = order(note="".join(chance.choices(characters, k=chance.randint(1, 40))))
+        for line in document.lines:
+            line.item.name = "".join(chance.choices(characters, k=chance.randint(1, 12)))
+            line.quantity = Decimal(chance.randint(-(10**15), 10**15)).scaleb(chance.randint(-14, 14))
+            line.price = Decimal(chance.randint(0, 10**9)).scaleb(chance.randint(-20, 0))
+        read = json_mapping.write(document).tree
+        assert read["note"] == document.note
+        root = etree.fromstring(xml_mapping.write(document).data)
+        assert root.findtext("Note") == document.note
+        for line, item, element in zip(document.lines, read["items"], root.findall("Item"), strict=True):
+            assert (item["name"], item["q"], item["p"], item["x"]) == (
+                line.item.name,
+                line.quantity,
+                line.price,
+                None,
+            )
+            assert (element.get("name"), element.findtext("X")) == (line.item.name, "")
+            assert Decimal(element.findtext("Q", "")) == line.quantity
+            assert "E" not in element.findtext("P", "") and Decimal(element.findtext("P", "")) == line.price
+
+
+def test_what_is_written_is_read_again_as_the_same_order() -> None:
+    registry = MappingRegistry(mappings_folder())
+    reads = registry.get("json_orders__purchase_order")
+    sent = order(
+        note="Ring twice.", payment_terms="30 days", total_amount=Decimal("3.565"), source_system="JSON"
+    )
+    data = registry.writing("purchase_order__json_order").write(sent).data
+    (tree,) = open_session(registry, io.BytesIO(data), name="order.json", mapping=reads)
+    translated = reads.run(tree)
+    assert translated.document is not None, translated.findings
+    assert translated.document == sent
