@@ -10,9 +10,19 @@ from orderhub.ledger import leasable, sendings
 #: which answers nobody.
 LEFT_BEHIND_MINUTES = 10
 
-# Each part reads a partial index that holds open rows only. What a living worker has leased is under way and not counted.
+_UNDER_WAY = "('pending', 'leased', 'in_doubt')"
+
+# Each part reads a partial index that holds open rows only; effects are asked for flow by flow, until
+# the first that can be sent. What a living worker has leased is under way and not counted.
 _OPEN = text(
     f"""
+    WITH RECURSIVE sending AS (
+        (SELECT flow FROM ledger.outbox WHERE state IN {_UNDER_WAY} ORDER BY flow LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.flow FROM ledger.outbox AS o WHERE o.state IN {_UNDER_WAY} AND o.flow > s.flow
+                ORDER BY o.flow LIMIT 1)
+        FROM sending AS s WHERE s.flow IS NOT NULL
+    )
     SELECT flow FROM ledger.interchange
     WHERE (state = 'received' OR retry_requested_at IS NOT NULL)
       AND (lease_until IS NULL OR lease_until < clock_timestamp())
@@ -21,7 +31,8 @@ _OPEN = text(
     UNION
     SELECT flow FROM ledger.batch WHERE state = 'open' AND (lease_until IS NULL OR lease_until < clock_timestamp())
     UNION
-    SELECT o.flow FROM ledger.outbox AS o WHERE {leasable.DUE} AND {leasable.FREE}
+    SELECT s.flow FROM sending AS s
+    WHERE EXISTS (SELECT 1 FROM ledger.outbox AS o WHERE o.flow = s.flow AND {leasable.DUE} AND {leasable.FREE} OFFSET 0)
     UNION
     SELECT s.flow FROM ledger.reply_sending AS s WHERE {sendings.DUE}
     UNION

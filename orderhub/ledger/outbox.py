@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import LeaseLost, LedgerError
@@ -20,12 +20,15 @@ from orderhub.ledger.transitions import move_documents
 
 _DUE = f"""
     o.flow = :flow AND o.target = :target AND (CAST(:batch AS bigint) IS NULL OR o.batch_id = :batch)
-    AND {leasable.DUE} AND {leasable.FREE}
+    AND {leasable.DUE}
 """
+# which of many are free is asked of a page of them at a time, so that it is never asked of all for a few
+_PAGE = text(f"SELECT o.id FROM ledger.outbox AS o WHERE o.id > :after AND {_DUE} ORDER BY o.id LIMIT :page")  # noqa: S608 - a constant
 _LEASE = text(
     f"""
     WITH due AS (
-        SELECT o.id, o.state FROM ledger.outbox AS o WHERE {_DUE}
+        SELECT o.id, o.state FROM ledger.outbox AS o
+        WHERE o.id = ANY(CAST(:ids AS bigint[])) AND {leasable.DUE} AND {leasable.FREE}
         ORDER BY o.id LIMIT :limit FOR UPDATE OF o SKIP LOCKED
     ), taken AS (
         UPDATE ledger.outbox AS o
@@ -41,7 +44,7 @@ _LEASE = text(
     FROM taken AS t JOIN ledger.document AS d ON d.id = t.document_id ORDER BY t.id
     """  # noqa: S608 - a constant
 )
-_COUNT_DUE = text(f"SELECT count(*) FROM ledger.outbox AS o WHERE {_DUE}")  # noqa: S608 - a constant
+_COUNT_DUE = text(f"SELECT count(*) FROM ledger.outbox AS o WHERE {_DUE} AND {leasable.FREE}")  # noqa: S608 - a constant
 
 
 def lease(
@@ -57,17 +60,16 @@ def lease(
 ) -> list[Work]:
     """Lease what is due for a target, oldest first: pending rows, rows in doubt whose time has come, rows whose lease
     ran out (both ``unclear``). A later document of an order never overtakes an earlier one. Commit before sending."""
-    rows = connection.execute(
-        _LEASE,
-        {
-            "flow": flow,
-            "target": target,
-            "batch": batch_id,
-            "limit": limit,
-            "worker": worker,
-            "seconds": lease_seconds,
-        },
-    ).all()
+    wanted = {"flow": flow, "target": target, "batch": batch_id, "page": 2 * limit}
+    lease = {"worker": worker, "seconds": lease_seconds}
+    rows: list[Row[Any]] = []
+    after = 0
+    while len(rows) < limit:
+        page = connection.execute(_PAGE, {**wanted, "after": after}).scalars().all()
+        if not page:
+            break
+        rows += connection.execute(_LEASE, {**lease, "ids": page, "limit": limit - len(rows)})
+        after = page[-1]
     move_documents(
         connection,
         {row.document_id for row in rows},
