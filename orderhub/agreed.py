@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from orderhub.findings import Finding, Severity
+from orderhub.findings import Finding, Severity, graded
 from orderhub.formats.base import EnvelopeInfo
 
 if TYPE_CHECKING:
@@ -36,13 +34,7 @@ def agreement_of(ctx: HubContext, flow: Flow, info: EnvelopeInfo) -> Agreement |
 
 def as_agreed(findings: Sequence[Finding], agreement: Agreement) -> list[Finding]:
     """Findings with the severity that the agreement gives to their codes."""
-    overridden = agreement.severities
-    if not overridden:
-        return list(findings)
-    return [
-        msgspec.structs.replace(finding, severity=overridden.get(finding.code, finding.severity))
-        for finding in findings
-    ]
+    return graded(findings, agreement.severities)
 
 
 def envelope_errors(info: EnvelopeInfo, findings: Iterable[Finding], agreement: Agreement) -> list[Finding]:

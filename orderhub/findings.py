@@ -6,6 +6,7 @@ into the ledger, onto the pages and out of ``orderhub translate``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -110,6 +111,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 #: A source with more findings than this keeps the first ones and a count of all (a file with ten thousand errors
 #: must not fill the ledger).
 MAX_FINDINGS = 200
+
+
+def graded(findings: Sequence[Finding], severities: Mapping[str, Severity]) -> list[Finding]:
+    """The findings, with the severity that is given for their codes."""
+    if not severities:
+        return list(findings)
+    return [
+        msgspec.structs.replace(finding, severity=severities.get(finding.code, finding.severity))
+        for finding in findings
+    ]
 
 
 class Findings:

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from orderhub.findings import Severity
+    from orderhub.formats.base import EnvelopeInfo
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -34,7 +40,13 @@ def arguments() -> argparse.ArgumentParser:
         "--mappings", type=Path, metavar="FOLDER", help="the mappings; else the project's own"
     )
     parser.add_argument(
-        "--partner", metavar="NAME", help="whose documents these are: the agreement gives what they leave out"
+        "--partner",
+        metavar="NAME",
+        help="whose documents these are: the agreement gives what they leave out and how bad each finding is; "
+        "without it, the agreement of the sender in the envelope says how bad",
+    )
+    parser.add_argument(
+        "--partners", type=Path, metavar="FOLDER", help="the agreements; else the project's own"
     )
     parser.add_argument("--json", action="store_true", help="JSON Lines, which is the only form there is")
     return parser
@@ -50,22 +62,35 @@ def main(argv: list[str]) -> int:
     from orderhub.cli.files import each_file
     from orderhub.mapping.registry import MappingRegistry
     from orderhub.mapping.translation import FileResult, translate_file
+    from orderhub.partners.registry import PartnerRegistry
     from orderhub.project import mappings_folder, partners_folder
 
     given = arguments().parse_args(argv)
     registry = MappingRegistry(given.mappings or mappings_folder())
     if given.mapping is not None:
         registry.get(given.mapping)  # a wrong name is an error of the call, before any file is read
-    agreed: dict[str, object] = {}
-    if given.partner is not None:
-        from orderhub.partners.registry import PartnerRegistry
+    partners = PartnerRegistry(given.partners or partners_folder())
+    partner = None if given.partner is None else partners.get(given.partner)
 
-        agreed = PartnerRegistry(partners_folder()).get(given.partner).defaults.given()
+    def severities(envelope: EnvelopeInfo) -> Mapping[str, Severity]:
+        agreement = partner or (
+            partners.of_sender(envelope.format, envelope.sender, envelope.sender_qualifier)
+            if envelope.sender is not None
+            else None
+        )
+        return {} if agreement is None else agreement.severities
+
     out = sys.stdout.buffer
     unopened = False
     joined = given.mapping is not None and "files" in registry.file(given.mapping).source.options
     for path in given.paths if joined else each_file(given.paths):
-        for row in translate_file(path, registry, mapping=given.mapping, given=agreed):
+        for row in translate_file(
+            path,
+            registry,
+            mapping=given.mapping,
+            given={} if partner is None else partner.defaults.given(),
+            severities=severities,
+        ):
             out.write(_encoder.encode(row.as_row()) + b"\n")
             if isinstance(row, FileResult):
                 unopened = unopened or not row.opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
@@ -15,8 +15,8 @@ import msgspec
 
 from orderhub.documents import Document
 from orderhub.errors import HubError
-from orderhub.findings import Finding, Findings, Place, Severity
-from orderhub.formats.base import MessageTree
+from orderhub.findings import Finding, Findings, Place, Severity, graded
+from orderhub.formats.base import EnvelopeInfo, MessageTree
 from orderhub.formats.bundle import pack_folder
 from orderhub.formats.detect import HEAD, DetectedFormat, detect
 from orderhub.mapping.given import NOTHING_GIVEN, Given
@@ -84,18 +84,33 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+#: How bad the findings of an envelope are, by code, as was agreed with who sent it; what it does not name stays.
+SeveritiesOf = Callable[[EnvelopeInfo], Mapping[str, Severity]]
+
+
+def nothing_agreed(_: EnvelopeInfo) -> Mapping[str, Severity]:
+    """Every finding keeps the severity of its kind."""
+    return {}
+
+
 def translate_file(
-    path: Path, mappings: MappingRegistry, *, mapping: str | None = None, given: Given = NOTHING_GIVEN
+    path: Path,
+    mappings: MappingRegistry,
+    *,
+    mapping: str | None = None,
+    given: Given = NOTHING_GIVEN,
+    severities: SeveritiesOf = nothing_agreed,
 ) -> Iterator[DocumentResult | FileResult]:
     """The documents of a file as they are read, then one :class:`FileResult`. Never raises for what a file contains.
 
     :param mapping: a mapping's name; without it, each message's own one is looked for.
     :param given: what ``agreement(…)`` stands for.
+    :param severities: what was agreed about findings.
     :raises MappingUnknown: there is none of that name.
     :raises MappingRefused: the named one is wrong.
     """
     named = mappings.get(mapping) if mapping is not None else None
-    translation = _Translation(path, mappings, named, given)
+    translation = _Translation(path, mappings, named, given, severities)
     try:
         with open_source(path) as stream:
             yield from translation.documents(stream)
@@ -135,13 +150,22 @@ def open_source(path: Path) -> BinaryIO:
 
 class _Translation:
     def __init__(
-        self, path: Path, mappings: MappingRegistry, named: CompiledMapping | None, given: Given
+        self,
+        path: Path,
+        mappings: MappingRegistry,
+        named: CompiledMapping | None,
+        given: Given,
+        severities: SeveritiesOf,
     ) -> None:
         # a name that is no valid text must still be printable
         self.name = os.fsencode(path).decode("utf-8", "backslashreplace")
         self.mappings = mappings
         self.named = named
         self.given = given
+        self.severities = severities
+        #: What was agreed about each envelope, by its reference.
+        self.agreed: dict[str | None, Mapping[str, Severity]] = {}
+        self.envelope: EnvelopeInfo | None = None
         self.findings = Findings()
         self.detected: DetectedFormat | None = None
         self.message: str | None = None
@@ -176,24 +200,42 @@ class _Translation:
                 yield result
         summary = session.summary
         self.findings.count += summary.findings.count - len(summary.findings.kept)
-        self.findings.extend(summary.findings.kept)
-        self.well_formed = summary.well_formed and not summary.refused
+        about = [self._graded(finding) for finding in summary.findings.kept]
+        self.findings.extend(about)
+        forgiven = about != summary.findings.kept and self.findings.ok
+        self.well_formed = summary.well_formed and (forgiven or not summary.refused)
         self.detected = DetectedFormat(summary.format) if self.detected is None else self.detected
         self.message = summary.message_type or self.message
         self.release = summary.release or self.release
 
+    def _agreed(self, envelope: EnvelopeInfo) -> Mapping[str, Severity]:
+        if envelope is not self.envelope:
+            self.envelope = envelope
+            self.agreed[envelope.control_reference] = self.severities(envelope)
+        return self.agreed[envelope.control_reference]
+
+    def _graded(self, finding: Finding) -> Finding:
+        """A finding of the file as a whole: by the agreement of its envelope, or of the only one there is."""
+        agreed = self.agreed.get(finding.place.interchange)
+        if agreed is None:
+            agreed = next(iter(self.agreed.values())) if len(self.agreed) == 1 else {}
+        return graded([finding], agreed)[0]
+
     def _message(self, tree: MessageTree, named: CompiledMapping | None) -> DocumentResult | None:
-        self.findings.extend(tree.findings)
+        agreed = self._agreed(tree.interchange)
+        found = graded(tree.findings, agreed) if agreed else tree.findings
+        self.findings.extend(found)
         mapping = self._fitting(named, tree)
         if mapping is None:
             self.unmapped += 1
             return None
-        if any(finding.severity is Severity.ERROR for finding in tree.findings):
+        if any(finding.severity is Severity.ERROR for finding in found):
             self.failed += 1
             return None
         translated = mapping.run(tree, self.given)
-        self.findings.extend(translated.findings)
-        if translated.document is None or any(f.severity is Severity.ERROR for f in translated.findings):
+        mapped = graded(translated.findings, agreed) if agreed else translated.findings
+        self.findings.extend(mapped)
+        if translated.document is None or any(f.severity is Severity.ERROR for f in mapped):
             self.failed += 1
             return None
         self.made += 1
@@ -201,7 +243,7 @@ class _Translation:
             file=self.name,
             number=translated.document.number,
             document=translated.document,
-            findings=[*tree.findings, *translated.findings],
+            findings=[*found, *mapped],
         )
 
     def _fitting(self, named: CompiledMapping | None, tree: MessageTree) -> CompiledMapping | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from orderhub.document_findings import place_findings
 from orderhub.documents import Document
-from orderhub.findings import Finding, Severity
+from orderhub.findings import Finding, Severity, graded
 from orderhub.ledger import artifacts, documents, validations
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import Accepted, BatchDocument, ClaimedBatch, Suite, Target
@@ -90,11 +90,7 @@ def _all_or_nothing(ctx: HubContext, flow: Flow, agreement: str) -> bool:
 
 def _as_agreed(ctx: HubContext, agreement: str, findings: list[Finding]) -> list[Finding]:
     """Findings with what the agreement says about their codes."""
-    agreed = ctx.partners.get(agreement).severities if agreement else {}
-    return [
-        msgspec.structs.replace(finding, severity=agreed[finding.code]) if finding.code in agreed else finding
-        for finding in findings
-    ]
+    return graded(findings, ctx.partners.get(agreement).severities if agreement else {})
 
 
 def _judge(

@@ -148,3 +148,49 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
         != orderhub("generate", "--format", "csv", "--orders", "5", "--lines", "3", "--seed", "3").stdout
     )
     assert len(first.splitlines()) == 5 * 3 + 1
+
+
+def test_findings_have_the_severity_that_was_agreed_with_the_sender(order: Path, tmp_path: Path) -> None:
+    """By the sender of the envelope, or by the partner that the call names; the sum and the end of the file follow it."""
+    data = order.read_bytes()
+    at = data.index(b"UNT+")
+    order.write_bytes(data[:at] + b"UNT+999+" + data[data.index(b"+", at + 4) + 1 :])
+    sender = data.split(b"UNB+")[1].split(b"+")[1].split(b":")
+    partners = tmp_path / "partners"
+    partners.mkdir()
+    agreement = (
+        "partner: {name}\nname: Somebody\ncompany: default\nenvironment: production\n"
+        "identifiers:\n  - {{format: edifact, id: '{id}', qualifier: '{qualifier}'}}\n"
+        "severities: {{EDIFACT_UNT_COUNT: {severity}}}\n"
+    )
+    (partners / "by_envelope.yaml").write_text(
+        agreement.format(
+            name="by_envelope", id=sender[0].decode(), qualifier=sender[1].decode(), severity="warning"
+        ),
+        encoding="utf-8",
+    )
+    (partners / "by_name.yaml").write_text(
+        agreement.format(name="by_name", id="123", qualifier="ZZ", severity="info"), encoding="utf-8"
+    )
+    for partner, severity in ((), "warning"), (("--partner", "by_name"), "info"):
+        *documents, file = rows(orderhub("translate", order, "--partners", partners, *partner))
+        assert (file["outcome"], file["documents"], len(documents)) == ("translated", 3, 3)
+        said = [f for f in file["findings"] if f["code"] == "EDIFACT_UNT_COUNT"]
+        assert [finding["severity"] for finding in said] == [severity]
+        assert said[0]["offset"] == at + len("UNT+")
+
+
+def test_a_forgiven_envelope_is_translated(order: Path, tmp_path: Path) -> None:
+    data = order.read_bytes()
+    at = data.index(b"UNZ+")
+    order.write_bytes(data[:at] + b"UNZ+7+" + data[data.index(b"+", at + 4) + 1 :])
+    *_, strict = rows(orderhub("translate", order))
+    assert strict["outcome"] == "partial"
+    code = next(f["code"] for f in strict["findings"] if f["severity"] == "error")
+    (tmp_path / "mild.yaml").write_text(
+        "partner: mild\nname: Mild\ncompany: default\nenvironment: production\n"
+        f"identifiers:\n  - {{format: edifact, id: '1'}}\nseverities: {{{code}: warning}}\n",
+        encoding="utf-8",
+    )
+    *_, mild = rows(orderhub("translate", order, "--partners", tmp_path, "--partner", "mild"))
+    assert (mild["outcome"], mild["documents"]) == ("translated", 3)
