@@ -349,12 +349,14 @@ def test_random_texts_and_numbers_come_back_out_of_both_formats() -> None:
 
 def test_what_is_written_is_read_again_as_the_same_order() -> None:
     registry = MappingRegistry(mappings_folder())
-    reads = registry.get("json_orders__purchase_order")
-    sent = order(
-        note="Ring twice.", payment_terms="30 days", total_amount=Decimal("3.565"), source_system="JSON"
+    reads, writes = (
+        registry.get("json_orders__purchase_order"),
+        registry.writing("purchase_order__json_order"),
     )
-    data = registry.writing("purchase_order__json_order").write(sent).data
-    (tree,) = open_session(registry, io.BytesIO(data), name="order.json", mapping=reads)
-    translated = reads.run(tree)
-    assert translated.document is not None, translated.findings
-    assert translated.document == sent
+    folder = mappings_folder() / "examples" / "json_orders__purchase_order"
+    for name in ("full_order", "single_item"):
+        sent = from_canonical("purchase_order", (folder / f"{name}.json").read_bytes())
+        data = io.BytesIO(writes.write(sent).data)
+        (tree,) = open_session(registry, data, name="order.json", mapping=reads)
+        translated = reads.run(tree)
+        assert translated.document == sent, translated.findings
