@@ -21,6 +21,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -41,6 +42,9 @@ from orderhub.testing.matrix import (  # noqa: F401 - pytest finds its hooks her
     pytest_runtest_logreport,
     pytest_terminal_summary,
 )
+
+if TYPE_CHECKING:
+    from servers.rabbitmq import RabbitMq
 
 PROJECT = Path(__file__).resolve().parents[1]
 ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
@@ -130,6 +134,15 @@ def valkey(valkey_url: str) -> Iterator[redis.Redis]:
     """A client of an emptied Valkey; texts come decoded."""
     with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitMq]:
+    """A RabbitMQ, shared by the session; tests may kill and start it."""
+    from servers.rabbitmq import rabbitmq
+
+    with rabbitmq() as broker:
+        yield broker
 
 
 def _prepared_mark() -> str:

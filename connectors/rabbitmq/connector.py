@@ -94,6 +94,9 @@ class RabbitMqConnector(Connector[RabbitMqSettings]):
                     else:
                         self._tags[interchange.arrival] = method.delivery_tag
                         yield interchange
+                        if not channel.is_open:
+                            # lost while the hub worked; what is not settled comes again
+                            raise ConnectionError("the connection was lost")
                     left -= 1
                     if not left:
                         break

@@ -10,7 +10,7 @@ from typing import Any
 import pika
 import pytest
 from servers.cutting import CuttingProxy, cutting
-from servers.rabbitmq import RabbitMq, rabbitmq
+from servers.rabbitmq import RabbitMq
 
 from orderhub.connector import Connector, Credentials, LoadItem, OutcomeState
 from orderhub.testing import Arrive, ConnectorContract, Effects, FailAt, PortsForTests, Replies, Settings
@@ -21,23 +21,17 @@ REPLY = b"UNB+UNOC:3+1+2+261120:0831+1'UNZ+0+1'"
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[RabbitMq]:
-    with rabbitmq() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def way(broker: RabbitMq) -> Iterator[CuttingProxy]:
-    with cutting(broker.port) as proxy:
+def way(rabbit: RabbitMq) -> Iterator[CuttingProxy]:
+    with cutting(rabbit.port) as proxy:
         yield proxy
 
 
 class Queue:
     """A queue as its other users see it, past the connector."""
 
-    def __init__(self, broker: RabbitMq, name: str) -> None:
+    def __init__(self, rabbit: RabbitMq, name: str) -> None:
         self.name = name
-        self._connection = broker.connect()
+        self._connection = rabbit.connect()
         self._channel = self._connection.channel()
         self._channel.confirm_delivery()
         self._channel.queue_declare(name, durable=True)
@@ -65,8 +59,8 @@ class Queue:
 
 
 @pytest.fixture
-def queue(broker: RabbitMq) -> Iterator[Queue]:
-    made = Queue(broker, f"orders-{uuid.uuid4()}")
+def queue(rabbit: RabbitMq) -> Iterator[Queue]:
+    made = Queue(rabbit, f"orders-{uuid.uuid4()}")
     yield made
     made.close()
 
@@ -78,8 +72,8 @@ class TestRabbitMq(ConnectorContract):
     connector = "rabbitmq"
 
     @pytest.fixture
-    def peer(self, broker: RabbitMq) -> str:
-        connection = broker.connect()
+    def peer(self, rabbit: RabbitMq) -> str:
+        connection = rabbit.connect()
         version = connection._impl.server_properties["version"]  # pika shows it nowhere else
         connection.close()
         return f"RabbitMQ {version}"
@@ -89,8 +83,8 @@ class TestRabbitMq(ConnectorContract):
         return {"connection": "shop", "queue": queue.name, "idle_seconds": 0.3}
 
     @pytest.fixture
-    def ports(self, broker: RabbitMq, way: CuttingProxy) -> PortsForTests:
-        return PortsForTests(credentials={"shop": broker.credentials(way.port)})
+    def ports(self, rabbit: RabbitMq, way: CuttingProxy) -> PortsForTests:
+        return PortsForTests(credentials={"shop": rabbit.credentials(way.port)})
 
     @pytest.fixture
     def unreachable(self, settings: Settings) -> tuple[Settings, PortsForTests]:

@@ -25,8 +25,8 @@ import imapclient
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from conftest import short_folder
 from servers.certificates import Authority, make_authority
+from short_folders import short_folder
 
 from orderhub.connector import Credentials
 from orderhub.services import ports

@@ -1,0 +1,408 @@
+"""Queues and the ledger together: brokers killed in the middle, consumers that died, messages that nobody can use."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pika
+import pytest
+from hub_harness import Hub, hub
+from servers.rabbitmq import RabbitMq
+from servers.valkey import DurableValkey, durable_valkey
+
+from orderhub.connector import Connector, Credentials, OutcomeState, Settlement
+from orderhub.connector_registry import registry
+from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable
+from orderhub.flows.runner import start_run
+from orderhub.pull import pull
+from orderhub.stage import PullStep
+from orderhub.testing import PortsForTests, load_item, sample_order
+
+pytestmark = pytest.mark.integration
+
+KEY = "shop:orders"
+
+
+@pytest.fixture(scope="module")
+def valkey_server() -> Iterator[DurableValkey]:
+    with durable_valkey() as running:
+        yield running
+
+
+def pulling(at: Hub, connector: str, settings: dict[str, Any]) -> Hub:
+    """The hub with its flow pulling from elsewhere."""
+    at.flow = msgspec.structs.replace(
+        at.flow, pull=PullStep(connector=connector, stream="orders", settings=settings)
+    )
+    return at
+
+
+def pull_until_killed(at: Hub, kill: Callable[[], None], after: int) -> ConnectorError | None:
+    """Pull, and kill when so many interchanges are in the ledger; gives what the pull said."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if at.rows("SELECT count(*) AS n FROM ledger.interchange")[0]["n"] >= after:
+                kill()
+                return
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
+    except ConnectorError as error:
+        return error
+    finally:
+        thread.join(60)
+        over.set()
+    return None
+
+
+def arrived(at: Hub) -> Counter[str]:
+    return Counter(
+        at.ctx.archive.read(row["archive_key"]).decode()
+        for row in at.rows("SELECT archive_key FROM ledger.interchange")
+    )
+
+
+def redis_connector(server: DurableValkey, make: list[Connector[Any]], **settings: Any) -> Connector[Any]:
+    ports = PortsForTests(credentials={"shop": server.credentials()})
+    given = {"connection": "shop", "key": KEY} | settings
+    make.append(registry().create("redis_stream", given, ports))
+    return make[-1]
+
+
+@pytest.fixture
+def made(valkey_server: DurableValkey) -> Iterator[list[Connector[Any]]]:
+    with valkey_server.client() as client:
+        client.flushall()
+    connectors: list[Connector[Any]] = []
+    yield connectors
+    for connector in connectors:
+        connector.close()
+
+
+class TestRedisStreams:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_server_killed_in_the_middle_loses_nothing_and_doubles_nothing(
+        self,
+        valkey_server: DurableValkey,
+        database: str,
+        tmp_path: Path,
+        seed: int,
+        made: list[Connector[Any]],
+    ) -> None:
+        redis_trial(valkey_server, database, tmp_path, seed)
+
+    def test_what_a_dead_consumer_left_is_taken_over_and_not_before(
+        self, valkey_server: DurableValkey, made: list[Connector[Any]]
+    ) -> None:
+        with valkey_server.client() as client:
+            for number in range(3):
+                client.xadd(KEY, {"data": f"n{number}"})
+            client.xgroup_create(KEY, "orderhub", id="0")
+            client.xreadgroup("orderhub", "another", {KEY: ">"}, count=2)
+            patient = redis_connector(valkey_server, made, claim_after_seconds=3600)
+            assert [one.data for one in patient.pull("orders", None)] == [b"n2"]
+            assert patient.waiting("orders", None)
+            eager = redis_connector(valkey_server, made, claim_after_seconds=0)
+            assert sorted(one.data or b"" for one in eager.pull("orders", None)) == [b"n0", b"n1", b"n2"]
+            for one in eager.pull("orders", None):
+                eager.settle(one, Settlement.ACCEPTED)
+            assert client.xpending(KEY, "orderhub")["pending"] == 0
+            assert not eager.waiting("orders", None)
+
+    def test_trimming_waits_for_every_group(
+        self, valkey_server: DurableValkey, made: list[Connector[Any]]
+    ) -> None:
+        with valkey_server.client() as client:
+            ids = [client.xadd(KEY, {"data": f"n{number}"}) for number in range(5)]
+            client.xgroup_create(KEY, "slow", id="0")
+            client.xreadgroup("slow", "c", {KEY: ">"}, count=3)
+            client.xack(KEY, "slow", ids[0])
+            connector = redis_connector(valkey_server, made, after="trim")
+            for one in connector.pull("orders", None):
+                connector.settle(one, Settlement.ACCEPTED)
+            assert [entry for entry, _ in client.xrange(KEY)] == ids[1:]
+            # nothing is new, and still what the slow one has done since goes
+            client.xack(KEY, "slow", *ids[1:3])
+            assert list(connector.pull("orders", None)) == []
+            assert [entry for entry, _ in client.xrange(KEY)] == ids[2:]
+
+    def test_entries_that_cannot_be_used_are_shown_and_do_not_come_again(
+        self, valkey_server: DurableValkey, made: list[Connector[Any]]
+    ) -> None:
+        connector = redis_connector(
+            valkey_server, made, dead_letter="dead", max_bytes=20, claim_after_seconds=0
+        )
+        with valkey_server.client() as client:
+            client.xadd(KEY, {"other": "field"})
+            client.xadd(KEY, {"data": "x" * 21})
+            client.xadd(KEY, {"data": ""})
+            client.xadd(KEY, {b"data": b"\xff\xfe", b"name": b"a\nb\x1b[31m"})
+            gone = client.xadd(KEY, {"data": "deleted"})
+            assert len(list(connector.pull("orders", None))) == 5
+            client.xdel(KEY, gone)
+            found = list(connector.pull("orders", None))
+            assert [one.problem is not None for one in found] == [True, True, True, False, True]
+            assert [one.data for one in found] == [b'{"other": "field"}', b"x" * 21, None, b"\xff\xfe", None]
+            assert "\n" not in found[3].name
+            assert "\x1b" not in found[3].name
+            for one in found:
+                for _ in range(2):
+                    connector.settle(one, Settlement.REFUSED if one.problem else Settlement.ACCEPTED)
+            assert list(connector.pull("orders", None)) == []
+            reasons = [fields["orderhub-reason"] for _, fields in client.xrange("dead")]
+            assert len(reasons) == 3  # of what is gone there is nothing to keep
+            assert "no field 'data'" in reasons[0]
+
+    def test_a_wrong_password_and_a_key_of_another_kind_are_told(
+        self, valkey_server: DurableValkey, made: list[Connector[Any]]
+    ) -> None:
+        with valkey_server.client() as client:
+            client.set(KEY, "a text")
+        connector = redis_connector(valkey_server, made)
+        assert "holds a string" in connector.check().sentence
+        with pytest.raises(ConnectorRefused):
+            list(connector.pull("orders", None))
+        ports = PortsForTests(
+            credentials={"shop": Credentials(url=f"redis://127.0.0.1:{valkey_server.port}", secret="s3cret")}
+        )
+        made.append(registry().create("redis_stream", {"connection": "shop", "key": KEY}, ports))
+        with pytest.raises(ConnectorRefused) as caught:
+            made[-1].waiting("orders", None)
+        assert "s3cret" not in str(caught.value)
+
+
+def redis_trial(server: DurableValkey, database: str, folder: Path, seed: int) -> int:
+    """Publish with kills, then pull with kills, at moments of the seed; gives how many times the server was killed."""
+    chance = random.Random(seed)
+    key = f"trial:{seed}:{uuid.uuid4()}"
+    settings = {"connection": "shop", "key": key, "batch": 7}
+    ports = PortsForTests(credentials={"shop": server.credentials()})
+    items = [load_item(sample_order(f"S{seed}-{number}"), source=number) for number in range(1, 41)]
+    kills = 0
+    open_ones = {item.key: item for item in items}
+    while open_ones:
+        connector = registry().create("redis_stream", settings, ports)
+        timer = threading.Timer(chance.uniform(0, 0.02), server.kill) if kills < 2 else None
+        if timer:
+            timer.start()
+        try:
+            for outcome in connector.load(list(open_ones.values())):
+                if outcome.state in (OutcomeState.WRITTEN, OutcomeState.UNCHANGED):
+                    del open_ones[outcome.key]
+        except ConnectorUnavailable:
+            pass
+        if timer:
+            timer.join()
+            server.start()
+            kills += 1
+            found = connector.find([item.key for item in items])
+            assert set(found) >= {item.key for item in items} - set(open_ones), "confirmed, and not there"
+            for known in found:
+                open_ones.pop(known, None)
+        connector.close()
+    with server.client() as client:
+        published = Counter(fields["idempotency-key"] for _, fields in client.xrange(key))
+    assert published == Counter({item.key: 1 for item in items})
+    with hub("edifact_orders", database, folder, connections=lambda _: server.credentials()) as at:
+        pulling(at, "redis_stream", settings)
+        for after in sorted(chance.sample(range(1, 40), 2)):
+            if pull_until_killed(at, server.kill, after) is not None:
+                kills += 1
+            server.start()
+        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
+        assert len(arrived(at)) == len(items)
+        assert set(arrived(at).values()) == {1}
+        assert at.rows("SELECT count(*) AS n FROM ledger.interchange WHERE settled_at IS NULL")[0]["n"] == 0
+    with server.client() as client:
+        assert client.xpending(key, "orderhub")["pending"] == 0
+    return kills
+
+
+@pytest.fixture
+def queue_name(rabbit: RabbitMq) -> Iterator[str]:
+    name = f"orders-{uuid.uuid4()}"
+    yield name
+    connection = rabbit.connect()
+    for one in (name, f"{name}.dead"):
+        connection.channel().queue_delete(one)
+    connection.close()
+
+
+def rabbit_connector(rabbit: RabbitMq, made: list[Connector[Any]], **settings: Any) -> Connector[Any]:
+    ports = PortsForTests(credentials={"shop": rabbit.credentials()})
+    given = {"connection": "shop", "idle_seconds": 0.3} | settings
+    made.append(registry().create("rabbitmq", given, ports))
+    return made[-1]
+
+
+def put(rabbit: RabbitMq, queue: str, *messages: tuple[bytes, dict[str, Any]]) -> None:
+    connection = rabbit.connect()
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for data, properties in messages:
+        channel.basic_publish(
+            "", queue, data, pika.BasicProperties(delivery_mode=2, **properties), mandatory=True
+        )
+    connection.close()
+
+
+def take_all(rabbit: RabbitMq, queue: str) -> list[tuple[Any, bytes]]:
+    connection = rabbit.connect()
+    channel = connection.channel()
+    found = []
+    while True:
+        method, properties, body = channel.basic_get(queue, auto_ack=True)
+        if method is None:
+            connection.close()
+            return found
+        found.append((properties, body))
+
+
+@pytest.fixture
+def rabbits() -> Iterator[list[Connector[Any]]]:
+    connectors: list[Connector[Any]] = []
+    yield connectors
+    for connector in connectors:
+        connector.close()
+
+
+class TestRabbitMq:
+    def test_a_broker_killed_while_publishing_and_while_pulling_loses_nothing(
+        self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]], database: str, tmp_path: Path
+    ) -> None:
+        """What was confirmed is there after the kill; what was not is sent again under its id; the ledger has each once."""
+        connector = rabbit_connector(rabbit, rabbits, queue=queue_name, declare=True, queue_type="classic")
+        assert list(connector.pull("orders", None)) == []  # makes the queue
+        items = [load_item(sample_order(f"R-{number}"), source=number) for number in range(1, 301)]
+        timer = threading.Timer(0.15, rabbit.kill)
+        timer.start()
+        try:
+            outcomes = {outcome.key: outcome.state for outcome in connector.load(items)}
+        except ConnectorUnavailable:
+            outcomes = {}
+        timer.join()
+        rabbit.start()
+        confirmed = {key for key, state in outcomes.items() if state is OutcomeState.WRITTEN}
+        again = [item for item in items if item.key not in confirmed]
+        states = {outcome.state for outcome in connector.load(again)}
+        assert states <= {OutcomeState.WRITTEN}
+        settings = {"connection": "shop", "queue": queue_name, "idle_seconds": 0.3, "prefetch": 20}
+        with hub("edifact_orders", database, tmp_path, connections=lambda _: rabbit.credentials()) as at:
+            pulling(at, "rabbitmq", settings)
+            error = pull_until_killed(at, rabbit.kill, 100)
+            assert error is not None
+            assert error.retryable
+            rabbit.start()
+            pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
+            assert len(arrived(at)) == len(items)
+            assert set(arrived(at).values()) == {1}
+        assert take_all(rabbit, queue_name) == []
+
+    def test_a_message_without_an_id_is_known_by_what_does_not_change(
+        self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]]
+    ) -> None:
+        connector = rabbit_connector(rabbit, rabbits, queue=queue_name, declare=True)
+        assert list(connector.pull("orders", None)) == []
+        put(
+            rabbit,
+            queue_name,
+            (b"a", {}),
+            (b"b", {}),
+            (b"a", {"timestamp": 1}),
+            (b"a", {"headers": {"n": 1}}),
+            (b"a", {"message_id": "1"}),
+            (b"b", {"message_id": "1"}),
+            (b"b", {"message_id": "1"}),  # a publisher that tried again
+        )
+        eventually(lambda: connector.waiting("orders", None))
+        first = [one.arrival for one in connector.pull("orders", None)]
+        assert len(first) == len(set(first)) == 6
+        eventually(lambda: connector.waiting("orders", None))
+        seen = []
+        for one in connector.pull("orders", None):
+            seen.append(one.arrival)
+            connector.settle(one, Settlement.ACCEPTED)
+        assert seen == first
+        eventually(lambda: not connector.waiting("orders", None))
+        assert take_all(rabbit, queue_name) == []
+
+    def test_messages_that_cannot_be_used_are_kept_and_do_not_come_again(
+        self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]]
+    ) -> None:
+        connector = rabbit_connector(
+            rabbit,
+            rabbits,
+            queue=queue_name,
+            declare=True,
+            queue_type="classic",
+            dead_letter=f"{queue_name}.dead",
+            max_bytes=10,
+        )
+        assert list(connector.pull("orders", None)) == []
+        put(
+            rabbit,
+            queue_name,
+            (b"x" * 11, {"message_id": "big"}),
+            (b"", {"message_id": "empty"}),
+            (b"fine", {}),
+        )
+        found = []
+        for one in connector.pull("orders", None):
+            found.append(one)
+            for _ in range(2):
+                connector.settle(one, Settlement.REFUSED if one.problem else Settlement.ACCEPTED)
+        assert [one.problem is not None for one in found] == [True, True, False]
+        assert found[0].data == b"x" * 11
+        assert list(connector.pull("orders", None)) == []
+        dead = take_all(rabbit, f"{queue_name}.dead")
+        assert [body for _, body in dead] == [b"x" * 11, b""]
+        assert "11 bytes" in dead[0][0].headers["orderhub-reason"]
+
+    def test_what_no_queue_takes_is_refused_and_said(
+        self, rabbit: RabbitMq, rabbits: list[Connector[Any]]
+    ) -> None:
+        item = load_item(sample_order("U-1"))
+        connector = rabbit_connector(rabbit, rabbits, exchange="amq.direct", routing_key="nobody")
+        [outcome] = connector.load([item])
+        assert (outcome.state, outcome.code) == (OutcomeState.REJECTED, "CONNECTOR_UNROUTABLE")
+        connector = rabbit_connector(rabbit, rabbits, exchange="no-such-exchange", routing_key="x")
+        assert not connector.check().ok
+        [outcome] = connector.load([item])
+        assert outcome.state is OutcomeState.UNCLEAR
+
+    def test_a_missing_queue_and_a_wrong_password_are_told(
+        self, rabbit: RabbitMq, rabbits: list[Connector[Any]]
+    ) -> None:
+        connector = rabbit_connector(rabbit, rabbits, queue="not-there")
+        health = connector.check()
+        assert not health.ok
+        assert "not-there" in health.sentence
+        with pytest.raises(ConnectorRefused):
+            connector.waiting("orders", None)
+        bad = Credentials(url=f"amqp://127.0.0.1:{rabbit.port}", user="guest", secret="s3cret")
+        ports = PortsForTests(credentials={"shop": bad})
+        rabbits.append(registry().create("rabbitmq", {"connection": "shop", "queue": "q"}, ports))
+        with pytest.raises(ConnectorRefused) as caught:
+            rabbits[-1].waiting("orders", None)
+        assert "s3cret" not in str(caught.value)
+
+
+def eventually(true: Callable[[], bool], seconds: float = 5) -> None:
+    """A quorum queue counts a moment after it confirmed."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
