@@ -99,8 +99,6 @@ def _scheme(kind: str, schema: str, extra: Mapping[str, Any]) -> str:
     scheme = _SCHEMES.get(kind, kind) or "http"
     if scheme in _HTTP and schema.lower() in _HTTP:
         return schema.lower()
-    if extra.get("dialect") and kind == "orderhub_sql":
-        scheme = str(extra["dialect"]).lower()
     if scheme in _ENCRYPTED:
         encrypted, names, default = _ENCRYPTED[scheme]
         wanted = next((_true(extra[name]) for name in names if name in extra), default)

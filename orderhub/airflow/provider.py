@@ -127,9 +127,16 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
         "sftp",
         "SFTP",
         {
-            "host_key": _text("Host key", "Line of the server's public key, as in known_hosts."),
-            "known_hosts": _text("Known hosts", "A known_hosts file, instead of the host key."),
-            "private_key_file": _text("Private key", "File of the key to sign in with."),
+            "fingerprint": _text(
+                "Fingerprint of the host key",
+                "SHA256:…, as `ssh-keygen -lf` shows it; this or one of the next two.",
+            ),
+            "host_key": _text("Host key", "The server's public key: its type, a space, and the key."),
+            "known_hosts": _text("Known hosts", "Lines of a known_hosts file, or the path of one."),
+            "private_key": _secret(
+                "Private key", "PEM text of the key to sign in with, instead of the password."
+            ),
+            "key_file": _text("File of the private key", "Where it is a file that the hub can read."),
             "passphrase": _secret("Passphrase of the private key"),
         },
         hidden=("schema",),
@@ -151,14 +158,18 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
         "sql",
         "SQL",
         {
-            "dialect": _text(
-                "Dialect",
-                "What the database is, and so what talks to it.",
-                choices=("postgresql", "mysql", "mariadb", "oracle", "odbc"),
+            "scheme": _text(
+                "Database system",
+                "What it is, and so what talks to it.",
+                choices=("postgresql", "mysql", "mariadb", "oracle", "mssql", "odbc"),
                 default="postgresql",
             ),
-            "driver": _text("ODBC driver", "Its name in odbcinst.ini, for odbc."),
-            "service_name": _text("Service name", "Oracle."),
+            "driver": _text("ODBC driver", "Its name in odbcinst.ini; for odbc."),
+            "dsn": _text("ODBC data source", "Its name in odbc.ini, instead of a driver."),
+            "dialect": _text(
+                "Dialect of an ODBC source", "Where its driver does not say what SQL it understands."
+            ),
+            "service_name": _text("Service name", "Oracle; the database when empty."),
             **_TLS,
         },
         labels={"schema": "Database"},
@@ -196,9 +207,15 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
     _kind(
         "store",
         "object store",
-        {"endpoint_url": _text("Endpoint", "Of a store that is not the provider's own.")},
-        hidden=("schema", "port"),
-        labels={"host": "Address", "login": "Access key", "password": "Secret key"},
+        {
+            "storage_options": {
+                "label": "Options of the store",
+                "description": "What fsspec's file system of this scheme is given, as JSON.",
+                "schema": {"type": ["object", "null"]},
+            }
+        },
+        hidden=("schema", "port", "login", "password"),
+        labels=_URL,
         placeholders={"host": "s3://bucket/folder"},
     ),
 ]
