@@ -1,0 +1,86 @@
+"""The flow with a SOAP service at either end, run by Airflow with the connections that stand there."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+from hub_harness import PROJECT
+from servers import soap
+
+from orderhub.services.airflow_parts import access_token
+from orderhub.services.folder import DataFolder
+from orderhub.services.stack import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+FILES = Path(__file__).with_name("soap_flow")
+FLOW = "soap_exchange"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def connection(name: str, url: str) -> dict[str, str]:
+    return {
+        "connection_id": name,
+        "conn_type": "orderhub_soap",
+        "host": url,
+        "login": soap.USER,
+        "password": soap.PASSWORD,
+    }
+
+
+def test_airflow_runs_the_flow_from_one_service_into_another(
+    stack_with: Callable[..., AbstractContextManager[Stack]], project_data: DataFolder, tmp_path: Path
+) -> None:
+    mappings = tmp_path / "mappings"
+    shutil.copytree(PROJECT / "mappings", mappings)
+    shutil.copytree(FILES / "mappings", mappings, dirs_exist_ok=True)
+    flows = Path(shutil.copytree(FILES / "flows", tmp_path / "flows"))
+    cache = project_data.path / "cache"
+    with (
+        soap.running(cache) as source,
+        soap.running(cache) as target,
+        stack_with(mappings_folder=mappings, flows_folder=flows) as stack,
+        httpx.Client(
+            base_url=stack.endpoints.airflow_url,
+            headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
+            timeout=30,
+            trust_env=False,
+        ) as airflow,
+    ):
+        for entered in (
+            connection("exchange_source", source.wsdl("digest")),
+            connection("exchange_target", target.wsdl("plain")),
+        ):
+            airflow.post("/api/v2/connections", json=entered).raise_for_status()
+        until(lambda: airflow.get(f"/api/v2/dags/{FLOW}").is_success, "the flow's DAG")
+        tasks = {one["task_id"] for one in airflow.get(f"/api/v2/dags/{FLOW}/tasks").json()["tasks"]}
+        assert {"pull", "translate", "validate", "load_soap", "load_warehouse", "acknowledge"} <= tasks
+        source.put(*(soap.order(f"A-{number}") for number in range(3)))
+        airflow.patch(f"/api/v2/dags/{FLOW}", json={"is_paused": False}).raise_for_status()
+        started = airflow.post(f"/api/v2/dags/{FLOW}/dagRuns", json={"logical_date": None})
+        run = started.raise_for_status().json()["dag_run_id"]
+
+        def state() -> str:
+            return str(airflow.get(f"/api/v2/dags/{FLOW}/dagRuns/{run}").json()["state"])
+
+        until(lambda: state() in ("success", "failed"), "the end of the run", 120)
+        assert state() == "success"
+        numbers = [one["order"]["number"] for one in target.told()["submitted"]]
+        assert numbers == ["A-0", "A-1", "A-2"]
+        assert all(one["confirmed"] for one in source.told()["orders"])
+        page = airflow.get(f"/orderhub/flows/{FLOW}")
+        assert page.is_success
+        assert "soap" in page.text
+        documents = airflow.get("/orderhub/documents", params={"flow": FLOW})
+        assert "A-2" in documents.text
