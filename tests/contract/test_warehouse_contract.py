@@ -19,11 +19,6 @@ class TestWarehouse(ConnectorContract):
     connector = "warehouse"
 
     @pytest.fixture
-    def peer(self, asking: Engine) -> str:
-        with asking.connect() as connection:
-            return f"PostgreSQL {connection.exec_driver_sql('SHOW server_version').scalar_one()}"
-
-    @pytest.fixture
     def engine(self, database: str) -> Iterator[Engine]:
         engine = create_engine(database)
         yield engine
