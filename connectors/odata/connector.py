@@ -116,10 +116,11 @@ def _problems(settings: OdataSettings, metadata: Metadata) -> Iterator[str]:
             yield _no_set(target.set, metadata)
         else:
             yield from _no_path(target.reference, entity, target.set, metadata)
-            path = "/".join(
-                step for step in target.key.path.split(".") if not step.isdigit() and step != "results"
-            )
-            yield from _no_path(path, entity, target.set, metadata, target.key.length)
+            if target.key.path is not None:
+                names = [
+                    name for name in target.key.path.split(".") if not name.isdigit() and name != "results"
+                ]
+                yield from _no_path("/".join(names), entity, target.set, metadata, target.key.length)
         found = metadata.of_set(target.find.set)
         if found is None:
             yield _no_set(target.find.set, metadata)

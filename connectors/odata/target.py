@@ -7,10 +7,7 @@ again later instead of sending it again.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,14 +24,13 @@ from orderhub.errors import (
     PayloadRefused,
 )
 from orderhub.transport.http import HttpRefused
-from orderhub.transport.payload import payload, with_key
+from orderhub.transport.payload import mark_of, payload, with_key
 from orderhub.transport.records import at, dump, plain, put
 
 log = logging.getLogger(__name__)
 
 #: Keys per look-up; an address has a length.
 _KEYS = 10
-_PLAIN = re.compile(r"[A-Za-z0-9 ._/:-]+\Z")
 
 
 class Loading:
@@ -197,13 +193,6 @@ class Loading:
             else _unclear(key, error)
             for key in keys
         }
-
-
-def mark_of(key: str, length: int) -> str:
-    """The hub's key as a field takes it: itself, or its digest (letters and digits, at most 26, at least 50 bits)."""
-    if len(key) <= length and _PLAIN.match(key) and key == key.strip():
-        return key
-    return base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[: min(length, 26)]
 
 
 def _rejected(key: str, reason: str) -> Outcome:

@@ -15,10 +15,10 @@ class CsrfWrites:
     """Writes of one session. The token belongs to the session that the client's cookies keep; it is fetched before the first
     write, and anew when it has ended: that refusal says that nothing was done.
 
-    :param fetch: path or URL that a read fetches the token from; a service without tokens gives none there.
+    :param fetch: path or URL that a read fetches the token from, a service without tokens gives none there; None: no tokens.
     """
 
-    def __init__(self, client: HttpClient, fetch: str, params: Params) -> None:
+    def __init__(self, client: HttpClient, fetch: str | None, params: Params) -> None:
         self._client = client
         self._fetch = fetch
         self._params = params
@@ -57,7 +57,7 @@ class CsrfWrites:
         raise AssertionError("not reached")
 
     def _fetched(self, *, anew: bool) -> str | None:
-        if anew or not self._asked:
+        if self._fetch is not None and (anew or not self._asked):
             headers = {"Accept": "application/json", _TOKEN: "Fetch"}
             # what stands there does not matter, only the header of the answer
             answer = self._client.request(

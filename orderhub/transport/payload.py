@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from orderhub.connector import Ports
 from orderhub.documents import Document
 from orderhub.errors import ConfigError, ConnectorError, ConnectorRefused, MappingError, PayloadRefused
+
+_PLAIN = re.compile(r"[A-Za-z0-9 ._/:-]+\Z")
 
 
 class Written(Protocol):
@@ -41,3 +46,10 @@ def payload(
 def with_key(given: Mapping[str, str], key: str) -> dict[str, str]:
     """Declared values with the hub's key for ``{key}``."""
     return {name: value.replace("{key}", key) for name, value in given.items()}
+
+
+def mark_of(key: str, length: int) -> str:
+    """The hub's key as a field takes it: itself, or its digest (letters and digits, at most 26, at least 50 bits)."""
+    if len(key) <= length and _PLAIN.match(key) and key == key.strip():
+        return key
+    return base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[: min(length, 26)]

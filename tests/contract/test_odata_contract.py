@@ -20,7 +20,6 @@ from servers.line import Line
 from servers.mock_sap import PASSWORD, USER, V2, V4, MockSap, mock_sap, version
 from servers.odata4 import Odata4
 
-from connectors.odata.target import mark_of
 from orderhub.connector import Capability, Credentials, LoadItem, Settlement
 from orderhub.documents import Document, Party, PurchaseOrder
 from orderhub.testing import (
@@ -33,6 +32,7 @@ from orderhub.testing import (
     load_item,
     sample_order,
 )
+from orderhub.transport.payload import mark_of
 
 LENGTH = 40
 

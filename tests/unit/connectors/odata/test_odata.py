@@ -18,11 +18,11 @@ from servers.odata4 import Odata4
 from connectors.odata.connector import OdataConnector
 from connectors.odata.metadata import read_metadata
 from connectors.odata.settings import OdataSettings
-from connectors.odata.target import mark_of
 from connectors.odata.values import Form, from_wire, literal
 from orderhub.connector import Credentials, Interchange, LoadItem, OutcomeState
 from orderhub.errors import ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
 from orderhub.testing import PortsForTests, load_item, sample_order
+from orderhub.transport.payload import mark_of
 
 Make = Callable[..., OdataConnector]
 
