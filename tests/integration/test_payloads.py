@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli.document import app as document_app
 from orderhub.documents.serialise import from_canonical
-from orderhub.errors import LedgerError, PayloadRefused
+from orderhub.errors import MappingError, PayloadRefused
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.kept_mappings import kept_mapping, kept_versions, kept_writing
 from orderhub.mapping import MappingRefused
@@ -79,8 +79,9 @@ def test_a_used_version_is_not_changed(at: Hub, project: Project) -> None:
     write = at.ctx.ports.resource("write")
     write(NAME, sample_order("4711"))
     project.edit(f"{NAME}.yaml", "orderNo: ", "number: ")
-    with pytest.raises(LedgerError, match=r"was changed|was used with other content"):
+    with pytest.raises(MappingError, match="was used with other content") as refused:
         write(NAME, sample_order("4712"))
+    assert (refused.value.code, refused.value.retryable) == ("MAPPING_CHANGED", False)
 
 
 def test_a_document_or_a_mapping_that_does_not_do_is_told(at: Hub) -> None:
