@@ -22,7 +22,7 @@ run: $(READY) ## Start everything, run the main job on the samples, stay up unti
 	@ORDERHUB__STOP_WITH_PARENT=1 exec $(BIN)/orderhub up --demo
 
 test-tools: $(READY)
-	@$(BIN)/python -m orderhub.services.browser
+	@$(BIN)/python -m orderhub.services.test_peers
 
 test: $(READY) test-tools ## Set up what the tests need and run all of them
 	@exec $(BIN)/python -m pytest $(TESTS)

@@ -101,7 +101,10 @@ def below(plan: LevelPlan, rows: pa.Table, parents: Any) -> tuple[pa.Table, np.n
 
     :raises ConnectorRefused: a row comes twice, so that a lookup has several rows or the key is none.
     """
-    at = pc.index_in(keys(rows, plan.parent), value_set=parents)
+    own = keys(rows, plan.parent)
+    if own.type != parents.type:
+        own = own.cast(parents.type)  # a column of nulls, or of numbers that fit a smaller type
+    at = pc.index_in(own, value_set=parents)
     kept = pc.is_valid(at)
     if not pc.all(kept, min_count=0).as_py():
         rows, at = rows.filter(kept), at.filter(kept)

@@ -32,8 +32,3 @@ class TestSqlPostgresByOutbox(OutboxTable, _OnPostgres):
 class TestSqlPostgresOdbcByWatermark(WatermarkTable, _OnPostgres):
     connector = "sql"
     odbc = True
-
-
-class TestSqlPostgresOdbcByOutbox(OutboxTable, _OnPostgres):
-    connector = "sql"
-    odbc = True

@@ -68,7 +68,7 @@ def address(credentials: Credentials, connection: str) -> Address:
     path = unquote(parts.path if parts.scheme == "sqlite" else parts.path.lstrip("/"))
     return Address(
         driver=driver,
-        host=parts.hostname or "",
+        host=str(extra.get("host") or parts.hostname or ""),
         port=port,
         database=str(extra.get("database") or path),
         user=credentials.user,

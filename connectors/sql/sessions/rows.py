@@ -26,7 +26,7 @@ def table_of(names: Sequence[str], chunks: Iterable[Sequence[Sequence[Any]]]) ->
     """A table out of chunks of rows. Decimals become their digits, what Arrow has no type for its text."""
     tables = [_chunk(names, chunk) for chunk in chunks if chunk]
     if not tables:
-        return pa.table({f"c{number}": pa.array([], pa.string()) for number in range(len(names))})
+        return pa.table({f"c{number}": pa.nulls(0) for number in range(len(names))})
     if any(one.schema != tables[0].schema for one in tables[1:]):
         return pa.concat_tables(tables, promote_options="permissive")
     return pa.concat_tables(tables)

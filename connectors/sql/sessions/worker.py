@@ -6,6 +6,7 @@ standard input, answers go to what was standard output; it ends when its input d
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import os
@@ -25,7 +26,7 @@ from connectors.sql.values import Described, Kind, untagged
 _REPEATABLE_READ = {108: 4}  # SQL_ATTR_TXN_ISOLATION: SQL_TXN_REPEATABLE_READ
 _LONG = 65_535
 _STATE = re.compile(r"State: (\w{5})|^\('?(\w{5})'?,|^\[(\w{5})\]")
-_NATIVE = re.compile(r"Native error: (\d+)|\((\d{2,5})\)")
+_NATIVE = re.compile(r"Native error: (\d+)|\((\d{1,5})\) \(SQL")
 #: Types of pyodbc's description.
 _KINDS: dict[type, Kind] = {
     bool: Kind.BOOLEAN,
@@ -62,10 +63,9 @@ class PyOdbc:
         self.connection = pyodbc.connect(connection, timeout=10, attrs_before=_REPEATABLE_READ)
         self.made_by = self.connection.getinfo(pyodbc.SQL_DRIVER_NAME)
         self.database = str(self.connection.getinfo(pyodbc.SQL_DBMS_NAME))
-        try:
+        with contextlib.suppress(pyodbc.Error):
+            # a driver without time-outs: the hub ends this process then
             self.connection.timeout = timeout
-        except pyodbc.Error:
-            self.connection.timeout = 0  # a driver without time-outs; the hub ends this process then
         if self.database == "PostgreSQL":
             self.connection.cursor().execute("SET TIME ZONE 'UTC'")
             self.connection.commit()
