@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 
@@ -42,25 +43,32 @@ class SoapConnector(Connector[SoapSettings]):
         super().__init__(settings, ports)
         self._client: HttpClient | None = None
         self._service: Service | None = None
+        self._since = 0.0
 
     def check(self) -> Health:
         """Whether the WSDL is reached, has what the settings name, and the service lets us in."""
+        self._fresh()
         try:
             service = self._open()
             for call in self._calls():
-                service.operation(call.operation)
-            service.schema()
+                service.described.operation(call.operation)
+            service.described.schema()
             asked = self._ask(service)
         except ConnectorError as error:
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
-        return Health(ok=True, sentence=f"{service.name} answers at {service.place}; asked: {asked}.")
+        return Health(
+            ok=True,
+            sentence=f"{service.described.name} answers at {service.described.place}; asked: {asked}.",
+        )
 
     def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
         """Yield the answers of the declared operation. ``stream`` is for people and bookmarks."""
+        self._fresh()
         yield from self._source().interchanges(since)
 
     def waiting(self, stream: str, since: Bookmark) -> bool:
         """Asks for one page."""
+        self._fresh()
         return self._source().waiting(since)
 
     def settle(self, interchange: Interchange, settlement: Settlement) -> None:
@@ -71,10 +79,12 @@ class SoapConnector(Connector[SoapSettings]):
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
         """Submit every document."""
+        self._fresh()
         return self._target().load(items) if items else []
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Look keys up, one call each."""
+        self._fresh()
         return self._target().find(keys) if keys else {}
 
     def close(self) -> None:
@@ -84,8 +94,14 @@ class SoapConnector(Connector[SoapSettings]):
         self._client = None
         self._service = None
 
+    def _fresh(self) -> None:
+        """Before something begins: a service that was opened too long ago is opened again, for WSDL and password change."""
+        if self._service is not None and time.monotonic() - self._since > self.settings.keep_seconds:
+            self.close()
+
     def _open(self) -> Service:
         if self._service is None:
+            self.close()
             credentials = self.ports.credentials(self.settings.connection)
             endpoint = credentials.extra.get("endpoint")
             further = [urllib.parse.urljoin(credentials.url, str(endpoint))] if endpoint else []
@@ -100,6 +116,7 @@ class SoapConnector(Connector[SoapSettings]):
                 client, user=credentials.user or "", keep_seconds=self.settings.keep_seconds
             )
             self._service = Service(self.settings, credentials, client, documents)
+            self._since = time.monotonic()
         return self._service
 
     def _source(self) -> Source:

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import copy
 import urllib.parse
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
-import zeep.exceptions
 from lxml import etree
-from zeep import Settings as ZeepSettings
 from zeep.wsa import WsAddressingPlugin
-from zeep.wsdl import Document as Wsdl
-from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 from connectors.soap.documents import Documents
 from connectors.soap.faults import SOAP_11, SOAP_12, error_of, fault_of
-from connectors.soap.schema import MessageSchema, Problem, Wrapper
+from connectors.soap.schema import Problem
 from connectors.soap.security import Security
 from connectors.soap.settings import SoapSettings
+from connectors.soap.wsdl import BROKEN, Description, answer_tag
 from connectors.soap.xml import local, parse
 from orderhub.connector import Credentials
 from orderhub.errors import (
@@ -36,18 +32,6 @@ from orderhub.errors import (
 from orderhub.transport.addresses import shown
 from orderhub.transport.http import HttpClient, HttpRefused
 
-#: What zeep raises over documents that are no WSDL, or half of one; it has no one class for them.
-_BROKEN = (
-    zeep.exceptions.Error,
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    NotImplementedError,
-    AssertionError,
-    RecursionError,
-    etree.LxmlError,
-)
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -64,12 +48,7 @@ class SoapAnswerInvalid(ConnectorProtocolError):
 
 
 class Service:
-    """One port of a service.
-
-    :raises ConnectorUnavailable: the WSDL is not reached.
-    :raises ConnectorRefused: an address that is not allowed, or no such service or port.
-    :raises ConnectorProtocolError: it is no WSDL that can be used.
-    """
+    """One port of a service, and the way to it. Raises what :class:`Description` raises."""
 
     def __init__(
         self, settings: SoapSettings, credentials: Credentials, client: HttpClient, documents: Documents
@@ -77,48 +56,7 @@ class Service:
         self._settings = settings
         self._client = client
         self._security = Security(settings, credentials)
-        self.documents = documents
-        self.place = shown(credentials.url)
-        try:
-            with warnings.catch_warnings():
-                # operations that a binding has and its port type has not; asked for by name they are missing
-                warnings.simplefilter("ignore")
-                self._wsdl = Wsdl(
-                    credentials.url,
-                    documents,
-                    settings=ZeepSettings(strict=True, forbid_dtd=True, forbid_entities=True),
-                )
-        except _BROKEN as error:
-            raise ConnectorProtocolError(
-                f"What stands at {self.place} is no WSDL that can be used ({type(error).__name__}: {str(error)[:200]}).",
-                todo="Check the connection's address; it is that of the WSDL.",
-            ) from error
-        self.name, self._port = self._chosen()
-        self._binding = self._port.binding
-        self._soap = SOAP_12 if isinstance(self._binding, Soap12Binding) else SOAP_11
-        self.address = self._endpoint(credentials)
-        self._schema: MessageSchema | None = None
-
-    @property
-    def operations(self) -> list[str]:
-        """The names of all operations."""
-        return sorted(self._binding.all())
-
-    def operation(self, name: str) -> Any:
-        """:raises ConnectorRefused: there is none of this name."""
-        found = self._binding.all().get(name)
-        if found is None:
-            raise ConnectorRefused(
-                f"The service {self.name} has no operation {name!r}.",
-                todo=f"It has: {', '.join(self.operations) or 'none'}.",
-            )
-        return found
-
-    def schema(self) -> MessageSchema:
-        """The schema of the messages. :raises ConnectorProtocolError: it contradicts itself."""
-        if self._schema is None:
-            self._schema = MessageSchema(self.documents.loaded, self._wrappers())
-        return self._schema
+        self.described = Description(settings, credentials, documents, client.guard)
 
     # Requests
 
@@ -127,10 +65,10 @@ class Service:
 
         :raises SoapInvalid: naming the parameter that is missing, unknown or wrong.
         """
-        chosen = self.operation(operation)
+        chosen = self.described.operation(operation)
         try:
             envelope = chosen.create(**parameters, **self._headers()).content
-        except _BROKEN as error:
+        except BROKEN as error:
             where = ".".join(str(step) for step in getattr(error, "path", []) or [])
             raise SoapInvalid(
                 f"The parameters do not fit {operation}: {where + ': ' if where else ''}{str(error)[:300]}.",
@@ -143,39 +81,41 @@ class Service:
 
         :raises SoapInvalid: naming the place.
         """
-        self.operation(operation)
-        envelope = etree.Element(f"{{{self._soap}}}Envelope", nsmap={"soap-env": self._soap})
+        self.described.operation(operation)
+        envelope = etree.Element(
+            f"{{{self.described.soap}}}Envelope", nsmap={"soap-env": self.described.soap}
+        )
         if self._settings.headers:
             with_headers = self._headers_alone(operation)
             if with_headers is not None:
                 envelope.append(with_headers)
-        etree.SubElement(envelope, f"{{{self._soap}}}Body").append(element)
+        etree.SubElement(envelope, f"{{{self.described.soap}}}Body").append(element)
         return self._checked(operation, envelope)
 
     def body_of(self, operation: str) -> Any:
         """zeep's element of the request's body; None when it has none."""
-        message = self.operation(operation).input
+        message = self.described.operation(operation).input
         return message.body if message is not None else None
 
     def _headers(self) -> dict[str, Any]:
         return {"_soapheaders": copy.deepcopy(self._settings.headers)} if self._settings.headers else {}
 
     def _headers_alone(self, operation: str) -> etree._Element | None:
-        message = self.operation(operation).input
+        message = self.described.operation(operation).input
         try:
             found: etree._Element | None = message._serialize_header(
-                copy.deepcopy(self._settings.headers), {"soap-env": self._soap}
+                copy.deepcopy(self._settings.headers), {"soap-env": self.described.soap}
             )
-        except _BROKEN as error:
+        except BROKEN as error:
             raise SoapInvalid(
                 f"The headers do not fit {operation}: {str(error)[:300]}.", todo="Compare them with the WSDL."
             ) from error
         return found
 
     def _checked(self, operation: str, envelope: etree._Element) -> etree._Element:
-        body = envelope.find(f"{{{self._soap}}}Body")
+        body = envelope.find(f"{{{self.described.soap}}}Body")
         content = list(body.iterchildren(tag=etree.Element)) if body is not None else []
-        problems = [problem for element in content for problem in self.schema().problems(element)]
+        problems = [problem for element in content for problem in self.described.schema().problems(element)]
         if problems:
             raise SoapInvalid(
                 f"The request of {operation} does not fit the WSDL: {said(problems)}.",
@@ -196,16 +136,16 @@ class Service:
         :raises OutcomeUnclear: a write that was sent and whose outcome is not known.
         :raises ConnectorRefused: a status that says no. :raises ConnectorProtocolError: the answer is no SOAP.
         """
-        chosen = self.operation(operation)
+        chosen = self.described.operation(operation)
         headers = self._http_headers(chosen)
         if chosen.abstract.wsa_action:
-            WsAddressingPlugin().egress(envelope, headers, chosen, {"address": self.address})
+            WsAddressingPlugin().egress(envelope, headers, chosen, {"address": self.described.address})
         self._security.apply(envelope, headers)
         content = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
         try:
             answer = self._client.request(
                 "POST",
-                self.address,
+                self.described.address,
                 headers=headers,
                 content=content,
                 effect=effect,
@@ -218,9 +158,9 @@ class Service:
                 raise fault from error
             raise
         if answer.status_code in _REDIRECTS:
-            to = shown(urllib.parse.urljoin(self.address, answer.headers.get("Location", "")))
+            to = shown(urllib.parse.urljoin(self.described.address, answer.headers.get("Location", "")))
             raise ConnectorRefused(
-                f"{shown(self.address)} sends {operation} on to {to}; requests are never sent on.",
+                f"{shown(self.described.address)} sends {operation} on to {to}; requests are never sent on.",
                 todo="Write the right address as `endpoint` into the connection's extra, if it is the service's.",
             )
         return self._opened(chosen, answer, effect=effect)
@@ -229,13 +169,13 @@ class Service:
         """What is wrong with an answer by the WSDL's schema; empty when answers are not checked."""
         if not self._settings.check_answers or local(element) == "Body":
             return []
-        chosen = self.operation(operation)
-        schema = self.schema()
+        chosen = self.described.operation(operation)
+        schema = self.described.schema()
         if chosen.style == "rpc" and chosen.output is not None and chosen.output.body is not None:
             # the wrapper's name is a convention only (WS-I Basic Profile 1.1, R2729), and many services give the parts the
             # wrapper's namespace, though they have none (R2735)
             same = copy.deepcopy(element)
-            same.tag = _answer_tag(chosen)
+            same.tag = answer_tag(chosen)
             for part in same.iterchildren(tag=etree.Element):
                 part.tag = local(part)
             return schema.problems(same)
@@ -244,7 +184,7 @@ class Service:
     def _http_headers(self, operation: Any) -> dict[str, str]:
         """SOAP 1.1 names the action in a header of its own, 1.2 in the media type."""
         action = operation.soapaction or ""
-        if self._soap == SOAP_12:
+        if self.described.soap == SOAP_12:
             named = f'; action="{action}"' if action else ""
             return {"Content-Type": f"application/soap+xml; charset=utf-8{named}"}
         return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
@@ -259,7 +199,7 @@ class Service:
 
     def _opened(self, operation: Any, answer: httpx.Response, *, effect: bool) -> etree._Element:
         if answer.status_code == 202 and not answer.content:
-            return etree.Element(f"{{{self._soap}}}Body")
+            return etree.Element(f"{{{self.described.soap}}}Body")
         try:
             body = self._body(operation, answer)
         except ConnectorProtocolError as error:
@@ -284,10 +224,10 @@ class Service:
                 todo="Ask the service's owner to send the content within the message.",
             )
         root = parse(answer.content, f"The answer to {operation.name}")
-        body = root.find(f"{{{self._soap}}}Body")
+        body = root.find(f"{{{self.described.soap}}}Body")
         if body is None and local(root) == "Envelope":
             # faults come in the other version's envelope when the service did not get as far as the message
-            other = SOAP_11 if self._soap == SOAP_12 else SOAP_12
+            other = SOAP_11 if self.described.soap == SOAP_12 else SOAP_12
             body = root.find(f"{{{other}}}Body")
         if body is None:
             raise ConnectorProtocolError(
@@ -316,82 +256,6 @@ class Service:
             effect=effect,
             declared=fault.any_of(frozenset(declared)),
         )
-
-    # The WSDL
-
-    def _chosen(self) -> tuple[str, Any]:
-        """The port that the settings name, else the first that speaks SOAP."""
-        wanted = self._settings
-        services = self._wsdl.services
-        if wanted.service is not None and wanted.service not in services:
-            raise ConnectorRefused(
-                f"The WSDL has no service {wanted.service!r}.",
-                todo=f"It has: {', '.join(services) or 'none'}.",
-            )
-        ports = [
-            (service, name, port)
-            for service, one in services.items()
-            for name, port in one.ports.items()
-            if wanted.service in (None, service) and isinstance(port.binding, (Soap11Binding, Soap12Binding))
-        ]
-        for service, name, port in ports:
-            if wanted.port in (None, name):
-                return f"{service}/{name}", port
-        raise ConnectorRefused(
-            f"The WSDL has no SOAP port {wanted.port!r}."
-            if wanted.port
-            else "The WSDL has no port that speaks SOAP.",
-            todo=f"It has: {', '.join(f'{service}/{name}' for service, name, _ in ports) or 'none'}.",
-        )
-
-    def _endpoint(self, credentials: Credentials) -> str:
-        """Where requests go: what the connection says, else what the WSDL says, where that is allowed: a WSDL must not lead
-        password and documents elsewhere."""
-        given = credentials.extra.get("endpoint")
-        address = urllib.parse.urljoin(
-            credentials.url, str(given or self._port.binding_options.get("address") or "")
-        )
-        if not given and credentials.url.startswith("https:") and address.startswith("http:"):
-            raise ConnectorRefused(
-                f"The WSDL came over https and sends requests to {shown(address)} over http.",
-                todo="Write the service's address as `endpoint` into the connection's extra.",
-            )
-        try:
-            self._client.guard.check_url(address)
-        except ConnectorRefused as error:
-            raise ConnectorRefused(
-                f"The WSDL sends requests to {shown(address)}: {error.what}",
-                todo="If that is right, write it as `endpoint` into the connection's extra.",
-            ) from error
-        return address
-
-    def _wrappers(self) -> Sequence[Wrapper]:
-        found: list[Wrapper] = []
-        for operation in self._binding.all().values():
-            if operation.style != "rpc":
-                continue
-            for message, abstract, tag in (
-                (operation.input, operation.abstract.input_message, None),
-                (operation.output, operation.abstract.output_message, "answer"),
-            ):
-                if message is None or message.body is None:
-                    continue
-                parts = {
-                    name: str(part.type.qname)
-                    for name, part in abstract.parts.items()
-                    if part.element is None and part.type is not None and name in _names(message.body)
-                }
-                found.append(Wrapper(_answer_tag(operation) if tag else str(message.body.qname), parts))
-        return found
-
-
-def _names(element: Any) -> set[str]:
-    return {name for name, _ in element.type.elements}
-
-
-def _answer_tag(operation: Any) -> str:
-    space = etree.QName(str(operation.output.body.qname)).namespace
-    return f"{{{space}}}{operation.name}Response" if space else f"{operation.name}Response"
 
 
 def said(problems: Sequence[Problem]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from lxml import etree
@@ -120,39 +120,20 @@ class Source:
         """The page itself, or what of it belongs together, each with what is wrong with it."""
         wrong: dict[int, list[Problem]] = {}
         for problem in problems:
-            owner = self._owner(problem.element, records)
+            owner = _owner(problem.element, records)
             if owner is None:
                 raise SoapAnswerInvalid(
                     f"The answer to {self._settings.operation} does not fit the WSDL: {said(problems)}.",
                     todo="Ask the service's owner; with check_answers: false it is taken as it is.",
                 )
             wrong.setdefault(owner, []).append(problem)
+        whole = Page(page, self._settings.records or "", records)
         if self._settings.one_by_one and records:
-            return [(self._with(page, {at}), wrong.get(at, [])) for at in range(len(records))]
+            return [(whole.alone(at), wrong.get(at, [])) for at in range(len(records))]
         if not wrong:
             return [(page, [])]
-        good = {at for at in range(len(records)) if at not in wrong}
-        bad = [(self._with(page, {at}), found) for at, found in sorted(wrong.items())]
-        return [*bad, (self._with(page, good), [])] if good else bad
-
-    @staticmethod
-    def _owner(element: etree._Element | None, records: Sequence[etree._Element]) -> int | None:
-        """Which record an element is in."""
-        at = element
-        while at is not None:
-            if at in records:
-                return records.index(at)
-            at = at.getparent()
-        return None
-
-    def _with(self, page: etree._Element, keep: set[int]) -> etree._Element:
-        """The page with some of its records only."""
-        part = copy.deepcopy(page)
-        for at, record in enumerate(self._records(part)):
-            parent = record.getparent()
-            if at not in keep and parent is not None:
-                parent.remove(record)
-        return part
+        bad = [(whole.alone(at), found) for at, found in sorted(wrong.items())]
+        return [*bad, (whole.without(wrong.keys()), [])] if len(wrong) < len(records) else bad
 
     def _interchange(
         self, part: etree._Element, problems: Sequence[Problem], mark: str | None, next_mark: str | None
@@ -166,7 +147,7 @@ class Source:
         if settings.confirm is not None:
             handle["taken"] = [text for text in values(part, settings.confirm.taken) if text]
         return Interchange(
-            name=f"{settings.operation} {next_mark or arrival[-8:]}",
+            name=f"{settings.operation} {_printable(next_mark or arrival[-8:])}",
             arrival=arrival,
             data=data,
             bookmark={"mark": next_mark} if next_mark is not None else None,
@@ -174,6 +155,59 @@ class Source:
             problem=f"It does not fit the WSDL: {said(problems)}." if problems else None,
             handle=handle,
         )
+
+
+class Page:
+    """A page of which parts are made, each a page by itself with all that stands around the records."""
+
+    def __init__(self, page: etree._Element, path: str, records: Sequence[etree._Element]) -> None:
+        self._page = page
+        self._path = path
+        self._records = records
+        self._shell: etree._Element | None = None
+
+    def without(self, left_out: Collection[int]) -> etree._Element:
+        """The page without some of its records."""
+        part = copy.deepcopy(self._page)
+        for at, record in enumerate(list(below(part, self._path))):
+            parent = record.getparent()
+            if at in left_out and parent is not None:
+                parent.remove(record)
+        return part
+
+    def alone(self, at: int) -> etree._Element:
+        """The page with one record. What is around is copied, not all the other records each time."""
+        if self._shell is None:
+            self._shell = self.without(range(len(self._records)))
+        part = copy.deepcopy(self._shell)
+        record = self._records[at]
+        owner = next(
+            new
+            for new, old in zip(self._owners(part), self._owners(self._page), strict=True)
+            if old is record.getparent()
+        )
+        before = sum(1 for one in record.itersiblings(preceding=True) if one.tag != record.tag)
+        owner.insert(before, copy.deepcopy(record))
+        return part
+
+    def _owners(self, page: etree._Element) -> list[etree._Element]:
+        way = self._path.rpartition("/")[0]
+        return list(below(page, way)) if way else [page]
+
+
+def _owner(element: etree._Element | None, records: Sequence[etree._Element]) -> int | None:
+    """Which record an element is in."""
+    at = element
+    while at is not None:
+        if at in records:
+            return records.index(at)
+        at = at.getparent()
+    return None
+
+
+def _printable(text: str) -> str:
+    """A service's text as part of a name."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:80]
 
 
 def _mark(since: Bookmark) -> str | None:

@@ -85,6 +85,11 @@ def leaves(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, str
         here = f"{path}/{name}" if path else str(name)
         if isinstance(value, Mapping):
             found += leaves(value, here)
+        elif isinstance(value, list):
+            raise ConnectorRefused(
+                f"The parameter {here} is a list, which cannot be laid over what a mapping wrote.",
+                todo="Let the mapping write it.",
+            )
         else:
             found.append((here, str(value).lower() if isinstance(value, bool) else str(value)))
     return found

@@ -287,6 +287,30 @@ def test_the_key_is_put_where_the_schema_wants_it_into_what_a_mapping_wrote(
     assert exchange.effects([item.key]) == {item.key: 1}
 
 
+@pytest.mark.parametrize(
+    "text", ["</o:number><o:x/>", "]]>&amp;'\"", "{mark}", "x' OR '1'='1", "=cmd|' /C calc'!A0"]
+)
+def test_a_partners_text_stays_text(exchange: soap.Exchange, make: Make, text: str) -> None:
+    item = load_item(sample_order(text), key=f"key {text}")
+    assert one(make().load([item])).state is OutcomeState.WRITTEN
+    [taken] = exchange.told()["submitted"]
+    assert (taken["order"]["number"], taken["requestId"]) == (text, item.key)
+    assert list(make().find([item.key])) == [item.key]
+
+
+def test_what_xml_cannot_hold_is_named_and_not_sent(exchange: soap.Exchange, make: Make) -> None:
+    bad = load_item(sample_order("a\x01b"), key="bad")
+    assert one(make().load([bad])).code == "SOAP_REQUEST_INVALID"
+    assert exchange.told()["submitted"] == []
+
+
+def test_a_changed_wsdl_is_noticed(exchange: soap.Exchange, make: Make) -> None:
+    source = make(keep_seconds=0)
+    assert source.check().ok
+    assert source.check().ok
+    assert [one["url"] for one in exchange.told()["seen"]].count("/open?wsdl") == 2
+
+
 def test_a_request_that_does_not_fit_is_named_and_not_sent(exchange: soap.Exchange, make: Make) -> None:
     order = sample_order("I-0")
     bad = load_item(msgspec.structs.replace(order, currency="euros"))

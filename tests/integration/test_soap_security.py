@@ -319,6 +319,26 @@ def test_a_document_type_is_refused_in_wsdl_and_answer(
     assert internal.asked == []
 
 
+def test_an_answer_cannot_name_a_schema_of_its_own(exchange: soap.Exchange, internal: Internal) -> None:
+    """Nor include another document, or a style sheet."""
+    place = f"http://127.0.0.1:{internal.port}/x.xsd"
+    exchange.does(
+        raw={
+            "text": f'<?xml version="1.0"?><?xml-stylesheet href="{place}"?>'
+            '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+            '<x:PingAnswer xmlns:x="urn:orderhub:test:exchange" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+            f'xsi:schemaLocation="urn:other {place} urn:orderhub:test:exchange {place}">'
+            f'<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="{place}"/>'
+            "<x:ready>true</x:ready></x:PingAnswer></s:Body></s:Envelope>"
+        }
+    )
+    made = connector(exchange.wsdl(), more={"pull": {"operation": "Ping"}})
+    with pytest.raises(ConnectorProtocolError, match="include"):
+        list(made.pull("pings", None))
+    made.close()
+    assert internal.asked == []
+
+
 def test_answers_and_documents_have_a_largest_size(exchange: soap.Exchange) -> None:
     exchange.does(raw={"text": "x" * 200_000})
     small = {"http": soap.HTTP | {"most_bytes": 50_000}}
