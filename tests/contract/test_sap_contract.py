@@ -189,6 +189,14 @@ class TestSapIdoc(TestSapBapi):
     """ORDERS05 in XML, made by the project's mapping."""
 
     length = 70
+
+    @pytest.fixture
+    def line(self, sap: MockSap) -> Iterator[Line]:
+        """Only what is posted counts as a step: the look-up reads every IDoc, and every step leaves some more."""
+        line = Line(sap.url, lambda request: request.startswith(b"POST"))
+        yield line
+        line.close()
+
     test_the_manifest_is_readable_without_the_connector_and_its_driver = None
     test_check_says_when_the_other_side_is_not_there = None
 
@@ -217,7 +225,7 @@ class TestSapIdoc(TestSapBapi):
         long = load_item(
             sample_order("CT-3"), key=f"acme/purchase_order/{'longer than its room' * 4}/0", source=3
         )
-        return [*(load_item(sample_order(f"CT-{number}"), source=number) for number in range(1, 3)), long]
+        return [load_item(sample_order("CT-1")), long]
 
     @pytest.fixture
     def unacceptable(self) -> LoadItem | None:

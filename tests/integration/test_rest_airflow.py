@@ -1,0 +1,78 @@
+"""The flow from a REST interface into SAP by OData, run by Airflow with the connections that stand there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+from servers.mock_sap import PASSWORD, USER, mock_sap
+from servers.rest import rest_server
+from test_rest_flow import FLOWS, arrive, order
+
+from orderhub.services.airflow_parts import access_token
+from orderhub.services.stack import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+FLOW = "rest_to_sap"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def test_airflow_runs_the_flow_from_pages_into_sap(
+    stack_with: Callable[..., AbstractContextManager[Stack]],
+) -> None:
+    with (
+        rest_server() as shop,
+        mock_sap() as sap,
+        stack_with(flows_folder=Path(FLOWS)) as stack,
+        httpx.Client(
+            base_url=stack.endpoints.airflow_url,
+            headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
+            timeout=30,
+            trust_env=False,
+        ) as airflow,
+    ):
+        shop.reset(token_lives=2)
+        sign_in = {"auth": "oauth2", "token_url": "/token"}
+        for name, kind, url, user, password, extra in (
+            ("shop_api", "orderhub_rest", shop.url, "client", "word", sign_in),
+            ("sap", "orderhub_odata", sap.url, USER, PASSWORD, {}),
+        ):
+            entered = {
+                "connection_id": name,
+                "conn_type": kind,
+                "host": url,
+                "login": user,
+                "password": password,
+                "extra": json.dumps(extra),
+            }
+            airflow.post("/api/v2/connections", json=entered).raise_for_status()
+        until(lambda: airflow.get(f"/api/v2/dags/{FLOW}").is_success, "the flow's DAG")
+        tasks = {one["task_id"] for one in airflow.get(f"/api/v2/dags/{FLOW}/tasks").json()["tasks"]}
+        assert {"pull", "translate", "validate", "load_odata", "load_warehouse", "acknowledge"} <= tasks
+        arrive(shop, *(order(f"A-{number}") for number in range(5)))
+        airflow.patch(f"/api/v2/dags/{FLOW}", json={"is_paused": False}).raise_for_status()
+        started = airflow.post(f"/api/v2/dags/{FLOW}/dagRuns", json={"logical_date": None})
+        run = started.raise_for_status().json()["dag_run_id"]
+
+        def state() -> str:
+            return str(airflow.get(f"/api/v2/dags/{FLOW}/dagRuns/{run}").json()["state"])
+
+        until(lambda: state() in ("success", "failed"), "the end of the run", 120)
+        assert state() == "success"
+        assert len(sap.orders()) == 5
+        assert shop.state()["tokens_given"] > 1
+        page = airflow.get(f"/orderhub/flows/{FLOW}")
+        assert page.is_success
+        assert "odata" in page.text
+        assert "A-4" in airflow.get("/orderhub/documents", params={"flow": FLOW}).text
