@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -14,6 +14,7 @@ from lxml import etree
 from connectors.soap.xml import local, parse, place
 from orderhub.errors import ConnectorProtocolError
 
+XML_SPACE = "http://www.w3.org/XML/1998/namespace"
 XSD = "http://www.w3.org/2001/XMLSchema"
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SCHEMA = f"{{{XSD}}}schema"
@@ -110,7 +111,7 @@ def _prepared(documents: Mapping[str, bytes], wrappers: Sequence[Wrapper]) -> di
     """All schemas by names of our own: one for each document, one for each namespace that includes those of its documents,
     and one that imports the namespaces. So it does not matter how a WSDL has cut its schemas, nor whether it says what it
     imports from where."""
-    schemas = dict(_schemas(documents))
+    schemas, same = _distinct(_schemas(documents))
     declared = {
         (root.get("targetNamespace") or "", child.get("name") or "")
         for root in schemas.values()
@@ -125,12 +126,14 @@ def _prepared(documents: Mapping[str, bytes], wrappers: Sequence[Wrapper]) -> di
         for name, root in schemas.items()
         for child in root.iterchildren(*_INCLUDES)
     }
+    included |= {other for name, other in same.items() if name in included}
     spaces: dict[str, list[str]] = {}
     for name, root in schemas.items():
         space = root.get("targetNamespace") or ""
         if space or name not in included:
             spaces.setdefault(space, []).append(name)
     names = {name: f"orderhub:document/{number}" for number, name in enumerate(schemas)}
+    names |= {name: names[other] for name, other in same.items()}
     collectors = {space: f"orderhub:namespace/{number}" for number, space in enumerate(spaces)}
     known: dict[str, bytes] = {}
     for name, root in schemas.items():
@@ -148,6 +151,25 @@ def _prepared(documents: Mapping[str, bytes], wrappers: Sequence[Wrapper]) -> di
         )
     known["orderhub:all"] = etree.tostring(_schema_of("urn:orderhub:all", _imports(collectors)))
     return known
+
+
+def _distinct(
+    schemas: Iterable[tuple[str, etree._Element]],
+) -> tuple[dict[str, etree._Element], dict[str, str]]:
+    """The schemas, and the names of those that are there already under another name: one document at two addresses, or
+    another copy of the attributes of XML."""
+    found: dict[str, etree._Element] = {}
+    first: dict[object, str] = {}
+    same: dict[str, str] = {}
+    for name, root in schemas:
+        space = root.get("targetNamespace")
+        content = XML_SPACE if space == XML_SPACE else (space, etree.tostring(root, method="c14n"))
+        known = first.setdefault(content, name)
+        if known == name:
+            found[name] = root
+        else:
+            same[name] = known
+    return found, same
 
 
 def _schemas(documents: Mapping[str, bytes]) -> Iterator[tuple[str, etree._Element]]:
