@@ -30,6 +30,7 @@ from peers import pytest_make_collect_report, pytest_runtest_makereport  # noqa:
 from psycopg import sql
 from short_folders import short_folder
 
+import connectors  # noqa: F401 - first, for the folder tests/unit/connectors has its name
 from orderhub.ledger import migrate
 from orderhub.services import folder as data_folders
 from orderhub.services import leftovers, ports
