@@ -138,6 +138,12 @@ class Session:
                 todo="Look at host and port of the connection, the network and the server.",
             ) from error
 
+    @property
+    def is_openssh(self) -> bool:
+        """Whether the server says that it is OpenSSH."""
+        version = self._connection.get_extra_info("server_version", "") if self._connection else ""
+        return "-OpenSSH_" in str(version)
+
     def run(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run something on the connection's thread and wait for it.
 

@@ -121,17 +121,24 @@ class SftpStore(FileStore):
                 future.cancel()
 
     async def _fetch_all(self, group: list[Entry], below: tuple[str, ...]) -> list[Content]:
-        return await asyncio.gather(*(self._fetch(entry, below) for entry in group))
+        alone = len(group) == 1
+        return await asyncio.gather(*(self._fetch(entry, below, at_once=alone) for entry in group))
 
-    async def _fetch(self, entry: Entry, below: tuple[str, ...]) -> Content:
+    async def _fetch(self, entry: Entry, below: tuple[str, ...], *, at_once: bool) -> Content:
+        """:param at_once: send what can be sent together, for a file that is waited for by itself."""
         try:
             small = entry.size <= _SMALL
             file = await self._client.open(
                 self._path((*below, entry.name)), "rb", block_size=0 if small else -1
             )
             try:
-                read = await file.read(entry.size, 0) if entry.size else b""
-                after = _entry(entry.name, await file.stat())
+                read: str | bytes
+                if at_once and entry.size:
+                    read, attributes = await asyncio.gather(file.read(entry.size, 0), file.stat())
+                else:
+                    read = await file.read(entry.size, 0) if entry.size else b""
+                    attributes = await file.stat()
+                after = _entry(entry.name, attributes)
             finally:
                 await file.close()
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.SFTPBadMessage):
@@ -149,8 +156,8 @@ class SftpStore(FileStore):
         return _entry(parts[-1], attributes) or Entry(name=parts[-1], kind=Kind.OTHER, size=0, modified_ns=0)
 
     def rename(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
-        # the protocol forbids to replace; looking first is for servers that do it all the same
-        if self.look(new) is not None:
+        # the protocol forbids to replace; looking first is for servers that may do it all the same
+        if not self._session.is_openssh and self.look(new) is not None:
             raise FileExistsError(errno.EEXIST, "the name is taken")
         try:
             self._run(self._client.rename(self._path(old), self._path(new)))

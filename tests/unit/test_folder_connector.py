@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.folder import connector as folder_connector
 from connectors.folder import tree
 from connectors.folder.connector import FolderConnector
 from orderhub.connector import Interchange, Settlement
@@ -372,6 +373,87 @@ def test_an_unreadable_file_is_refused_with_its_reason() -> None:
     assert ran.returncode == 0, ran.stderr
     said = msgspec.json.decode(ran.stdout)
     assert said == {"locked.edi": "locked.edi may not be read by the hub's user.", "open.edi": None}
+
+
+def test_what_the_hub_has_is_deleted_and_the_rest_is_put_away(inbox: Path, make: Make) -> None:
+    (inbox / "good.edi").write_bytes(b"good")
+    (inbox / "link.edi").symlink_to("good.edi")
+    connector = make(after="delete")
+    settle_all(connector)
+    assert [path.name for path in inbox.iterdir()] == ["refused"]
+    assert kept(inbox, "refused") == ["link.edi"]
+    (inbox / "x.edi").write_bytes(b"first")
+    [first] = connector.pull("orders", None)
+    (inbox / "y").write_bytes(b"other")
+    (inbox / "y").rename(inbox / "x.edi")
+    connector.settle(first, Settlement.ACCEPTED)
+    assert (inbox / "x.edi").read_bytes() == b"other", "replaced since"
+    [other] = connector.pull("orders", None)
+    # a crash between claiming and deleting
+    mark = f"{other.handle['modified_ns']:x}-{other.handle['inode']:x}"
+    (inbox / "x.edi").rename(inbox / f".orderhub-taken-{mark}")
+    assert pulled(make(after="delete", ignore=[])) == {}
+    for _ in range(2):
+        connector.settle(other, Settlement.ACCEPTED)
+    assert [path.name for path in inbox.iterdir()] == ["refused"]
+
+
+def test_a_large_folder_is_pulled_in_rounds_and_in_order(
+    inbox: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_connector, "ROUND", 10)
+    for number in range(35):
+        (inbox / f"{number:02}.edi").write_bytes(b"x")
+        os.utime(inbox / f"{number:02}.edi", (10_000 - number // 3, 10_000 - number // 3))
+    for settings in (
+        {},
+        {"order": "name"},
+        {"after": "leave"},
+        {"complete_when": "stable", "stable_seconds": 0},
+    ):
+        found = [one.name for one in make(**settings).pull("orders", None)]
+        assert len(found) == len(set(found)) == 35, settings
+        if not settings:
+            assert found == sorted(found, key=lambda name: (-(int(name[:2]) // 3), name))
+    settle_all(make())
+    assert len(kept(inbox)) == 35
+
+
+_LISTING = """
+import re, sys
+from pathlib import Path
+from connectors.folder.connector import FolderConnector
+from connectors.folder.settings import FolderSettings
+from orderhub.testing import PortsForTests
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+connector = FolderConnector(FolderSettings(path=sys.argv[1], complete_when="renamed"), PortsForTests())
+before = peak()
+pulling = connector.pull("orders", None)
+first = [next(pulling).name for _ in range(3)]
+pulling.close()
+print(*first, peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_folder_of_a_hundred_thousand_files_is_listed_within_bounded_memory(inbox: Path) -> None:
+    here = os.open(inbox, os.O_RDONLY)
+    for number in range(100_000):
+        os.close(os.open(f"order_{number:06}.edi", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=here))
+    os.close(here)
+    for number in range(3):
+        (inbox / f"order_09999{number}.edi").write_bytes(b"x")
+        os.utime(inbox / f"order_09999{number}.edi", (1000 + number, 1000 + number))
+    ran = subprocess.run(
+        [sys.executable, "-c", _LISTING, str(inbox)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    *first, megabytes = ran.stdout.split()
+    assert first == [f"order_09999{number}.edi" for number in range(3)]
+    assert float(megabytes) < 25
 
 
 def test_a_folder_that_is_not_there_or_is_a_file(inbox: Path, make: Make, tmp_path: Path) -> None:

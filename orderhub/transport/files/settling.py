@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from orderhub.connector import Settlement
 from orderhub.transport.files.arrivals import entry_of
 from orderhub.transport.files.names import decoded, distinct, shown
@@ -123,12 +125,12 @@ class Settler:
 
     def _is_same(self, what: Entry, sha256: str, moved: tuple[str, ...]) -> bool:
         """Whether the file under its new name is the one that was read."""
-        found = self.store.look(moved)
-        if found is None or not found.same_content(what):
-            return found is None
         if not sha256 or time.time_ns() - what.modified_ns > _YOUNG_NS:
-            return True
-        [content] = self.store.contents([found], below=moved[:-1])
+            found = self.store.look(moved)
+            return found is None or found.same_content(what)
+        [content] = self.store.contents([msgspec.structs.replace(what, name=moved[-1])], below=moved[:-1])
+        if isinstance(content.error, FileNotFoundError):
+            return True  # somebody cleans up fast
         return content.error is None and hashlib.sha256(content.data).hexdigest() == sha256
 
     def _give_back(self, name: str, moved: tuple[str, ...]) -> None:
