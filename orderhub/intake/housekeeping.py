@@ -1,5 +1,6 @@
 """What the intake does beside its work, in threads of its own: once an hour the archive is swept, once a minute the ages
-of what is kept back are looked at, every few minutes the data docs follow what was validated."""
+of what is kept back are looked at, every few minutes the data docs follow what was validated and the connectors are asked
+whether they work."""
 
 from __future__ import annotations
 
@@ -21,6 +22,10 @@ ALERTS_FIRST = 10.0
 #: Seconds between two looks whether the data docs are behind.
 DOCS_PAUSE = 300.0
 DOCS_FIRST = 120.0
+
+#: Seconds between two checks of all connectors.
+CHECKS_PAUSE = 900.0
+CHECKS_FIRST = 180.0
 
 
 class Chore:
@@ -122,3 +127,20 @@ class DataDocs(Chore):
                 built[0] = found
 
         super().__init__(work, pause_seconds=pause_seconds, first_seconds=first_seconds, name="data-docs")
+
+
+class ConnectorChecks(Chore):
+    """Asks all connectors now and then whether they work, so that the page of connectors knows before somebody asks."""
+
+    undone = "the connectors were not asked whether they work"
+
+    def __init__(
+        self,
+        check: Callable[[], object],
+        *,
+        pause_seconds: float = CHECKS_PAUSE,
+        first_seconds: float = CHECKS_FIRST,
+    ) -> None:
+        super().__init__(
+            check, pause_seconds=pause_seconds, first_seconds=first_seconds, name="connector-checks"
+        )

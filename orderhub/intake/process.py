@@ -11,7 +11,7 @@ from orderhub.connector_registry import ConnectorRegistry
 from orderhub.flows.cache import ValkeyCache
 from orderhub.flows.health import CheckResult, remember
 from orderhub.flows.registry import FlowRegistry
-from orderhub.intake.housekeeping import AgeAlerts, DataDocs, Housekeeping
+from orderhub.intake.housekeeping import AgeAlerts, ConnectorChecks, DataDocs, Housekeeping
 from orderhub.intake.polling.messages import Use
 from orderhub.intake.polling.poller import Poller
 from orderhub.intake.reminders import LedgerView
@@ -24,6 +24,7 @@ from orderhub.ledger.inbox import CaseState
 from orderhub.ledger.sweep import sweep_archive
 from orderhub.security.keys import KeyRing
 from orderhub.services import endpoints as addresses
+from orderhub.services.checks import check_apart
 from orderhub.services.data_docs import build_apart
 from orderhub.services.settings import Settings, get_settings
 
@@ -80,7 +81,7 @@ def run(settings: Settings | None = None) -> None:
         return rows[0].id if rows else None
 
     docs = DataDocs(newest_validation, build_apart)
-
+    checks = ConnectorChecks(lambda: check_apart(()))
     cache = ValkeyCache(reachable.valkey_url)
 
     def told(use: Use, ok: bool, sentence: str) -> None:
@@ -107,9 +108,11 @@ def run(settings: Settings | None = None) -> None:
     housekeeping.start()
     alerts.start()
     docs.start()
+    checks.start()
     try:
         intake.run()
     finally:
+        checks.stop()
         docs.stop()
         alerts.stop()
         housekeeping.stop()

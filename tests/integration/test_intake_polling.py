@@ -146,4 +146,4 @@ def test_a_message_of_a_queue_wakes_its_flow_and_is_loaded(
         assert started[-1] == ("queue_orders", False)
         run()
         assert loaded() == 4
-        assert poller.figures.failed == 0
+        assert poller.figures.crashes == 0

@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 
 #: Threads of the process that asks: so many questions are open at a time.
 THREADS = 16
-#: Seconds until a question counts as hanging, and until the process of one that still hangs is ended.
-LONGEST_ANSWER = 30.0
+#: Seconds until a question counts as hanging, longer than the time-outs that connectors have of their own; and until the
+#: process of one that still hangs is ended.
+LONGEST_ANSWER = 60.0
 LONGEST_HANG = 300.0
 #: Seconds until a process must be ready; it imports the connectors' common parts.
 LONGEST_START = 60.0
