@@ -81,13 +81,18 @@ def coverage(
     partner: Partner = None,
     json_output: Json = False,
 ) -> None:
-    """Which source data a mapping drops over real files: path, how often, an example."""
+    """Which source data a mapping drops over real files: path, how often, an example. Of a mapping that writes: which
+    values of canonical documents do not go into its payloads."""
     from orderhub.mapping.real_files import coverage as cover
     from orderhub.mapping.registry import MappingRegistry
+    from orderhub.mapping.writing.coverage import coverage as cover_writing
 
     path = mapping_file(name)
     registry = MappingRegistry(path.parent)
-    found = cover(registry.get(path.stem), registry, each_file(paths), given_by(partner))
+    if registry.file(path.stem).writes:
+        found = cover_writing(registry.writing(path.stem), each_file(paths))
+    else:
+        found = cover(registry.get(path.stem), registry, each_file(paths), given_by(partner))
     if json_output:
         print_json(found)
         return

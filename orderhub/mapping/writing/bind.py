@@ -137,7 +137,7 @@ class WritingBinder(Binder):
                 scalar,
                 argument.offset if argument is not None else expression.offset,
             )
-        resolved = self.scope.resolve(argument.text) if isinstance(argument, Path) else None
+        resolved = self.resolve(argument, scalar) if isinstance(argument, Path) else None
         values = self.standing(path)
         list_of = msgspec.structs.replace(path, steps=path.steps[:-1])
         parts = self.standing(list_of)

@@ -111,6 +111,8 @@ class _Compiler:
         self.problems = problems
         self.target = target
         self.uses = Uses(paths=[], tables={}, agreement=set())
+        #: lists of values that are gone through
+        self.lists: set[tuple[str, ...]] = set()
         given = mapping.source.options.get("given")
         self.names = tuple(str(name) for name in given) if isinstance(given, list) else ()
         self.binder = WritingBinder(
@@ -128,6 +130,7 @@ class _Compiler:
             content_hash=self.content_hash(),
             lookups=self.uses.tables,
             names=self.names,
+            reads=frozenset(path.internal for path in self.uses.paths) | frozenset(self.lists),
         )
 
     def content_hash(self) -> str:
@@ -318,6 +321,8 @@ class _Compiler:
         scope = group.scope
         if not isinstance(scope, DocumentScope):
             raise TypeError(f"a document has no scope {scope!r}")
+        if scope.struct is None:
+            self.lists.add(group.internal)
         return nodes, scope
 
     def no_list(self, where: Scalar) -> None:

@@ -41,7 +41,7 @@ class Written:
 class CompiledWriting:
     """A mapping that was checked and is ready to write. Safe to share between threads."""
 
-    __slots__ = ("_names", "_plan", "content_hash", "file", "lookups", "target", "values")
+    __slots__ = ("_names", "_plan", "content_hash", "file", "lookups", "reads", "target", "values")
 
     def __init__(
         self,
@@ -52,8 +52,11 @@ class CompiledWriting:
         content_hash: str,
         lookups: Mapping[str, LookupTable],
         names: tuple[str, ...],
+        reads: frozenset[tuple[str, ...]],
     ) -> None:
         self.file = file
+        #: the canonical fields that it takes, each by the names on its way: ``("lines", "item", "gtin")``
+        self.reads = reads
         self.target = target
         self.content_hash = content_hash
         #: its lookup tables as they were when it was compiled

@@ -65,12 +65,15 @@ class DocumentScope:
         where: str,
         kind: Kind = Kind.TEXT,
         root: DocumentScope | None = None,
+        way: tuple[str, ...] = (),
     ) -> None:
         self.struct = struct
         self.where = where
         self.kind = kind
         #: the document's own scope, for paths with a leading slash
         self.root = root if root is not None else self
+        #: the fields on the way from the document to here
+        self.way = way
 
     @property
     def description(self) -> str:
@@ -103,7 +106,7 @@ class DocumentScope:
             many=path.many,
             optional=path.optional,
             from_root=path.from_root,
-            internal=text,
+            internal=self.absolute(path),
         )
 
     def enter(self, text: str) -> ResolvedGroup:
@@ -115,7 +118,8 @@ class DocumentScope:
                 todo="Name the outer list, and the inner one within it.",
             )
         if field.struct is not None:
-            scope = DocumentScope(field.struct, f"{field.struct.name} ({text})", root=self.root)
+            way = self.absolute(path)
+            scope = DocumentScope(field.struct, f"{field.struct.name} ({text})", root=self.root, way=way)
         elif field.kind is not None and path.listed:
             scope = DocumentScope(None, f"the values of {text}", field.kind, root=self.root)
         else:
@@ -136,8 +140,13 @@ class DocumentScope:
             many=path.listed,
             optional=path.optional,
             from_root=path.from_root,
-            internal=text,
+            internal=self.absolute(path),
         )
+
+    def absolute(self, path: DocumentPath) -> tuple[str, ...]:
+        """The fields on the way from the document to the end of the path."""
+        names = tuple(field.name for field, _ in path.steps)
+        return names if path.from_root else (*self.way, *names)
 
     def unread(
         self,

@@ -147,3 +147,21 @@ def test_what_cannot_be_written_is_told_with_its_field() -> None:
         (("mapping", "run", name, ORDERS), "writes"),
     ):
         assert says in orderhub(*arguments, code=2).replace("\n", " ")
+
+
+def test_what_a_payload_leaves_out_is_listed(tmp_path: Path) -> None:
+    name = "purchase_order__idoc_orders05"
+    folder = PROJECT / "mappings" / "examples" / name
+    (tmp_path / "other.txt").write_text("no document")
+    found = json.loads(
+        orderhub("mapping", "coverage", name, folder / "full_order.source.json", tmp_path, "--json")
+    )
+    assert (found["messages"], len(found["passed_over"])) == (1, 1)
+    dropped = {one["path"]: (one["times"], one["example"]) for one in found["dropped"]}
+    assert dropped == {
+        "buyer.contact.email": (1, "kare@example.com"),
+        "buyer.tax_number": (1, "NO999999999MVA"),
+        "contract_number": (1, "C-77"),
+        "revision": (1, "2"),
+        "source_system": (1, "JSON"),
+    }

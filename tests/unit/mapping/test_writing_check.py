@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
-from orderhub.mapping import MappingRefused, check_mapping
+from orderhub.documents.serialise import from_canonical
+from orderhub.errors import PayloadRefused
+from orderhub.mapping import FolderLookups, MappingRefused, check_mapping
+from orderhub.mapping.parse import parse_mapping
+from orderhub.mapping.problems import Problems
 from orderhub.mapping.registry import MappingRegistry
+from orderhub.mapping.writing import try_compile_writing
+from orderhub.project import mappings_folder
 
 HEAD = "mapping: sample\nversion: 1\nsource: {document: purchase_order}\ntarget: {format: json}\nfields:\n"
 XML = 'mapping: sample\nversion: 1\nsource: {document: purchase_order}\ntarget: {format: xml, root: O, namespaces: {x: "urn:x"}}\nfields:\n'
@@ -137,3 +147,58 @@ def test_reading_and_writing_are_not_mixed_up(tmp_path: Path) -> None:
     found = registry.fitting("csv", columns=["n", "d"])
     assert found is not None and found.name == "rows"
     assert registry.fitting("json") is None and registry.broken == {}
+
+
+def test_any_file_gives_findings_or_a_mapping_that_writes() -> None:
+    """Damaged in any way, it never raises; and what is accepted writes well-formed payloads or says why not."""
+    chance = random.Random(20261123)
+    folder = mappings_folder()
+    files = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("purchase_order__*.yaml")}
+    documents = [
+        from_canonical("purchase_order", path.read_bytes())
+        for path in sorted((folder / "examples").glob("purchase_order__*/full_order.source.json"))
+    ]
+    words = [word for text in files.values() for word in text.split()]
+    words += [".", "/", "lines.unit", "| or_null", '"#text":', '"#value":', "[", "{", "}", "|", "?", "null"]
+    lookups = FolderLookups(folder / "lookups")
+    outcomes: Counter[str] = Counter()
+    for _ in range(120):
+        name = chance.choice(sorted(files))
+        lines = files[name].split("\n")
+        index = chance.randrange(len(lines))
+        match chance.randrange(5):
+            case 0:
+                lines[index] = lines[index].replace(
+                    chance.choice(lines[index].split() or ["x"]), chance.choice(words), 1
+                )
+            case 1:
+                lines.insert(index, f"  added: {chance.choice(words)} {chance.choice(words)}")
+            case 2:
+                del lines[index]
+            case 3:
+                cut = chance.randrange(len(lines[index]) + 1)
+                lines[index] = (
+                    lines[index][:cut] + chance.choice("{}[]\"'|?:#@ -.,()\x00") + lines[index][cut:]
+                )
+            case _:
+                lines[index] = "  " + lines[index]
+        problems = Problems(name)
+        file = parse_mapping("\n".join(lines), name=name, problems=problems)
+        mapping = None if file is None else try_compile_writing(file, problems, lookups=lookups)
+        if mapping is None or not problems.ok:
+            assert problems.findings
+            outcomes["refused"] += 1
+            continue
+        for document in documents:
+            try:
+                data = mapping.write(document, dict.fromkeys(mapping.given, "x")).data
+            except PayloadRefused as refused:
+                assert refused.findings
+                outcomes["not written"] += 1
+                continue
+            outcomes["written"] += 1
+            if mapping.target.format == "json":
+                json.loads(data)
+            else:
+                etree.fromstring(data)
+    assert min(outcomes[one] for one in ("refused", "not written", "written")) > 20, outcomes
