@@ -13,7 +13,7 @@ import pytest
 
 VARIABLE = "ORDERHUB_REQUIRE_PEERS"
 _PEERS = re.compile(
-    r"chromium|playwright|browser|postgres|valkey|tryton|airflow|openssh|sshd|sftp|mariadb|odbc|rabbitmq|pyftpdlib|aiosmtpd|mock-sap|node|npm|soap",
+    r"chromium|playwright|browser|postgres|valkey|tryton|airflow|openssh|sshd|sftp|mariadb|odbc|rabbitmq|dovecot|pyftpdlib|aiosmtpd|mock-sap|node|npm|soap",
     re.IGNORECASE,
 )
 _ALLOWED = re.compile(r"oracle|corpus", re.IGNORECASE)

@@ -54,6 +54,7 @@ PEERS = (
     Peer("the ODBC driver for MariaDB", ("odbc-mariadb",), _odbc("MariaDB Unicode")),
     Peer("the ODBC driver for SQLite", ("libsqliteodbc",), _odbc("SQLite3")),
     Peer("RabbitMQ", ("rabbitmq-server",), _program("rabbitmq-server")),
+    Peer("Dovecot", ("dovecot-imapd",), _program("dovecot")),
     Peer("Node.js with npm", ("nodejs", "npm"), lambda: _program("node")() and _program("npm")()),
 )
 

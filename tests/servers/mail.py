@@ -121,6 +121,7 @@ default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
 first_valid_uid = 1
+auth_failure_delay = 0
 mail_location = maildir:{mail}/%u
 mail_home = {mail}/%u
 passdb {{
@@ -234,7 +235,7 @@ def smtp(*, expired: bool = False, starttls: bool = True) -> Iterator[Smtp]:
             port=port,
             tls_context=context if starttls else None,
             require_starttls=starttls,
-            auth_required=True,
+            auth_required=starttls,
             auth_require_tls=starttls,
             authenticator=sign_in,
             data_size_limit=50_000_000,
