@@ -181,7 +181,7 @@ def _api_key(credentials: Credentials) -> httpx.Auth:
     secret = _need(credentials, "secret")
     if extra.get("api_key_query"):
         return QueryAuth(str(extra["api_key_query"]), secret)
-    if extra.get("api_key_user"):
+    if str(extra.get("api_key_user") or "").lower() in ("true", "1", "yes", "on"):
         secret = f"{_need(credentials, 'user')}:{secret}"
     prefix = f"{extra['api_key_prefix']} " if extra.get("api_key_prefix") else ""
     return HeaderAuth(str(extra.get("api_key_header") or "X-API-Key"), prefix + secret)

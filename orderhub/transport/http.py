@@ -97,7 +97,10 @@ class HttpClient:
         tokens = token_url(credentials)
         self.guard = guard or guard_of(credentials, *([tokens] if tokens else []))
         self.guard.check_url(credentials.url)
-        self.base = credentials.url.rstrip("/")
+        address = urllib.parse.urlsplit(credentials.url)
+        #: The address that paths are below; a query that it has (``?tenant=7``) goes with every one of them.
+        self.base = urllib.parse.urlunsplit((*address[:3], "", "")).rstrip("/")
+        self._query = dict(urllib.parse.parse_qsl(address.query))
         self._settings = settings
         self._origin = _origin(self.base)
         who = f"{name} {urllib.parse.urlsplit(self.base).netloc}"
@@ -155,11 +158,14 @@ class HttpClient:
         :raises ConnectorProtocolError: an answer that makes no sense.
         """
 
+        url = self.url(path)
+        given = {**self._query, **(params or {})} if url != path else params
+
         def once() -> httpx.Response:
             if self._limit is not None:
                 self._limit.wait()
             with self._breaker.watching():
-                return self._once(method, self.url(path), params, headers, content, effect, accept)
+                return self._once(method, url, given, headers, content, effect, accept)
 
         if not (effect and safe_to_repeat):
             return self._retrying(once)

@@ -268,6 +268,14 @@ def test_a_key_in_the_query_is_sent_and_never_shown(build: Build) -> None:
     assert "hush" not in f"{caught.value!r} {caught.value} {caught.value.todo}"
 
 
+def test_a_query_of_the_address_goes_with_every_path(build: Build) -> None:
+    with serving(Script(Answer())) as server:
+        client = build(f"{server.url}/v1?tenant=7")
+        client.request("GET", "/orders", params={"page": 2}, effect=False)
+        client.request("GET", f"{server.url}/v1/next?x=1", effect=False)
+    assert [asked.path for asked in server.asked] == ["/v1/orders?tenant=7&page=2", "/v1/next?x=1"]
+
+
 def test_an_unknown_way_or_a_missing_secret_is_a_sentence(build: Build) -> None:
     for extra in ({"auth": "magic"}, {"auth": "basic"}, {"auth": "oauth2"}):
         with pytest.raises(ConnectorRefused):
