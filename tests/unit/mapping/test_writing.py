@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from lxml import etree
 
-from orderhub.documents import PurchaseOrder
+from orderhub.documents import DOCUMENT_TYPES, PurchaseOrder
 from orderhub.documents.serialise import canonical_bytes, from_canonical
 from orderhub.errors import MappingError, PayloadRefused
 from orderhub.mapping import MappingRefused, MemoryLookups
@@ -20,7 +20,8 @@ from orderhub.mapping.parse import parse_mapping
 from orderhub.mapping.problems import Problems
 from orderhub.mapping.registry import MappingRegistry
 from orderhub.mapping.sessions import open_session
-from orderhub.mapping.writing import CompiledWriting, compile_writing
+from orderhub.mapping.targets import TargetStruct, target_document
+from orderhub.mapping.writing import CompiledWriting, compile_writing, try_compile_writing
 from orderhub.project import mappings_folder
 from orderhub.testing.parts import sample_order
 
@@ -360,3 +361,29 @@ def test_what_is_written_is_read_again_as_the_same_order() -> None:
         (tree,) = open_session(registry, data, name="order.json", mapping=reads)
         translated = reads.run(tree)
         assert translated.document == sent, translated.findings
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT_TYPES))
+@pytest.mark.parametrize("target", ["{format: json}", "{format: xml, root: D}"])
+def test_every_field_of_every_document_can_be_written(name: str, target: str) -> None:
+    def fields(struct: TargetStruct, indent: str) -> list[str]:
+        lines: list[str] = []
+        for one in struct.fields.values():
+            if one.struct is None:
+                own = "#value" if "json" in target else "#text"
+                value = f'{{each: {one.name}, "{own}": .}}' if one.many else one.name
+                lines.append(f"{indent}{one.name}: {value}")
+            else:
+                lines.append(f"{indent}{one.name}:")
+                lines.append(f"{indent}  {'each' if one.many else 'at'}: {one.name}")
+                lines.extend(fields(one.struct, f"{indent}  "))
+        return lines
+
+    text = f"mapping: sample\nversion: 1\nsource: {{document: {name}}}\ntarget: {target}\nfields:\n"
+    problems = Problems("sample.yaml")
+    file = parse_mapping(
+        text + "\n".join(fields(target_document(name), "  ")), name="sample", problems=problems
+    )
+    mapping = None if file is None else try_compile_writing(file, problems, lookups=MemoryLookups({}))
+    assert mapping is not None, [finding.message for finding in problems.findings]
+    assert mapping.document == name
