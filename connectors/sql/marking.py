@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, FromClause, bindparam, column, delete, func, literal_column, table, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnClause,
+    FromClause,
+    bindparam,
+    column,
+    delete,
+    func,
+    literal_column,
+    table,
+    update,
+)
 from sqlalchemy.sql import quoted_name
 
 from connectors.sql.sessions.base import TYPES, bound
@@ -15,18 +26,16 @@ from connectors.sql.values import Kind, fitted
 
 def marking(
     statements: Statements, read: ByOutbox, *, nothing: bool = False
-) -> tuple[Executable, tuple[str, ...]]:
+) -> tuple[ClauseElement, tuple[str, ...]]:
     """The statement and the names of its parameters, in the order of the outbox's key; ``nothing``: it finds no row."""
     settings, kind = statements.settings, statements.shape.kind
     own = read.table is None
     name, schema = (settings.table, settings.db_schema) if own else (read.table, read.db_schema)
     where, key = ("", settings.key) if own else ("outbox", read.key)
-    columns = [column(quoted_name(one, quote=True)) for one in key]
-    marked = read.mark and column(quoted_name(read.mark.column, quote=True))
+    names_of_columns = dict.fromkeys([*key, *([read.mark.column] if read.mark is not None else [])])
     at: Any = table(
         quoted_name(str(name), quote=True),
-        *columns,
-        *([marked] if marked is not None and read.mark and read.mark.column not in key else []),
+        *(_column(one) for one in names_of_columns),
         schema=quoted_name(schema, quote=True) if schema else None,
     )
     names = tuple(f"key_{number}" for number in range(len(key)))
@@ -44,6 +53,10 @@ def marking(
     value = func.current_timestamp() if done == "now" else bound(fitted(done, mark_kind), mark_kind)
     still_open = _open(at, statements, where, read)
     return update(at).where(*chosen, still_open).values({at.c[read.mark.column]: value}), names
+
+
+def _column(name: str) -> ColumnClause[Any]:
+    return column(quoted_name(name, quote=True))
 
 
 def _open(at: FromClause, statements: Statements, where: str, read: ByOutbox) -> Any:

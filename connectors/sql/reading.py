@@ -133,8 +133,8 @@ class Reader:
             wanted = tuple(dict.fromkeys([*level.columns, *more])) if level.columns else ()
             yield path, self._columns(level.table, level.db_schema, wanted, required=more)
             for name, lookup in level.lookups.items():
-                columns = tuple(dict.fromkeys([*lookup.columns, *lookup.join]))
-                yield f"{path}:{name}", self._columns(lookup.table, lookup.db_schema, columns)
+                shown = tuple(dict.fromkeys([*lookup.columns, *lookup.join]))
+                yield f"{path}:{name}", self._columns(lookup.table, lookup.db_schema, shown)
         if isinstance(read, ByOutbox) and read.table is not None:
             columns = [*read.key, *(one.column for one in read.where)]
             if read.mark is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
+    ColumnClause,
     ColumnElement,
     FromClause,
     Select,
@@ -52,7 +53,7 @@ def named(name: str, schema: str | None) -> TableClause:
 
 def col(of: FromClause, name: str) -> ColumnElement[Any]:
     """A column of a table that declares none; it renders with the table's alias."""
-    made = column(quoted_name(name, quote=True))
+    made: ColumnClause[Any] = column(quoted_name(name, quote=True))
     made.table = of
     return made
 
@@ -280,14 +281,16 @@ class Statements:
                 below = named(child.table, child.db_schema).alias(f"b{path.count('/')}_{step}")
                 links = [col(below, own) == col(mine, theirs) for own, theirs in child.join.items()]
                 source, mine, level = source.join(below, and_(*links)), below, child
-            keys = [col(top, key).label(f"k{number}") for number, key in enumerate(self.settings.key)]
-            branch = select(*keys, col(mine, name).label("changed")).select_from(source)
+            keys = [col(top, key).label(_plain(f"k{number}")) for number, key in enumerate(self.settings.key)]
+            branch = select(*keys, col(mine, name).label(_plain("changed"))).select_from(source)
             if chosen.floor is not None:
                 branch = branch.where(col(mine, name) >= self._bind(fitted(chosen.floor, kind), kind))
             branches.append(branch)
         every = union_all(*branches).subquery("every")
-        keys = [col(every, f"k{number}").label(f"k{number}") for number in range(len(self.settings.key))]
-        newest = func.max(col(every, "changed")).label("changed")
+        keys = [
+            col(every, f"k{number}").label(_plain(f"k{number}")) for number in range(len(self.settings.key))
+        ]
+        newest = func.max(col(every, "changed")).label(_plain("changed"))
         grouped = [col(every, f"k{number}") for number in range(len(self.settings.key))]
         return select(*keys, newest).group_by(*grouped).subquery("changes")
 
@@ -342,8 +345,8 @@ class Origin:
     """Where documents come from: what is selected from, the columns of the position, and those that are the entry."""
 
     source: FromClause
-    position: list[tuple[FromClause, str, Kind]]
-    entry: list[tuple[FromClause, str, Kind]]
+    position: Sequence[tuple[FromClause, str, Kind]]
+    entry: Sequence[tuple[FromClause, str, Kind]]
 
     @property
     def order(self) -> list[ColumnElement[Any]]:
@@ -398,6 +401,11 @@ class Chosen:
                 )
             )
         return found
+
+
+def _plain(name: str) -> quoted_name:
+    """A label that is quoted where it is made, as it is where it is used: Oracle would make it upper case."""
+    return quoted_name(name, quote=True)
 
 
 def _behind(order: Sequence[ColumnElement[Any]], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:

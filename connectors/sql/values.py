@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -82,7 +83,7 @@ def untagged(value: list[str] | None) -> Any:
     return _FROM_TEXT[Kind(kind)](text)
 
 
-_FROM_TEXT = {
+_FROM_TEXT: dict[Kind, Callable[[str], Any]] = {
     Kind.BOOLEAN: lambda text: text == "1",
     Kind.INTEGER: int,
     Kind.NUMBER: Decimal,

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from servers.mariadb import MariaDb
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql import quoted_name
 
 from orderhub.connector import Credentials
 from orderhub.testing import Arrive, ConnectorContract, PortsForTests, Settings
@@ -26,45 +27,55 @@ if TYPE_CHECKING:
 
 METADATA = sa.MetaData()
 MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def _column(name: str, *given: Any, **more: Any) -> sa.Column[Any]:
+    """A column whose name is as it stands here in every database; Oracle would make it upper case."""
+    return sa.Column(quoted_name(name, quote=True), *given, **more)
+
+
 #: Mixed case and a reserved word, so that names must be quoted.
 ORDERS = sa.Table(
-    "Order",
+    quoted_name("Order", quote=True),
     METADATA,
-    sa.Column("Id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(200)),
-    sa.Column("body", sa.String(4000)),
-    sa.Column("total", sa.Numeric(19, 4)),
-    sa.Column("group", sa.Integer),
-    sa.Column("changed", MOMENT),
-    sa.Column("state", sa.String(20)),
+    _column("Id", sa.Integer, primary_key=True, autoincrement=True),
+    _column("name", sa.String(200)),
+    _column("body", sa.String(4000)),
+    _column("total", sa.Numeric(19, 4)),
+    _column("group", sa.Integer),
+    _column("changed", MOMENT),
+    _column("state", sa.String(20)),
 )
 LINES = sa.Table(
-    "order_line",
+    quoted_name("order_line", quote=True),
     METADATA,
-    sa.Column("order_id", sa.Integer, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("item", sa.String(200)),
-    sa.Column("quantity", sa.Numeric(12, 3)),
-    sa.Column("due", sa.Date),
-    sa.Column("changed", MOMENT),
+    _column("order_id", sa.Integer, primary_key=True),
+    _column("number", sa.Integer, primary_key=True),
+    _column("item", sa.String(200)),
+    _column("quantity", sa.Numeric(12, 3)),
+    _column("due", sa.Date),
+    _column("changed", MOMENT),
 )
 SCHEDULES = sa.Table(
-    "schedule",
+    quoted_name("schedule", quote=True),
     METADATA,
-    sa.Column("order_id", sa.Integer, primary_key=True),
-    sa.Column("line", sa.Integer, primary_key=True),
-    sa.Column("part", sa.Integer, primary_key=True),
-    sa.Column("quantity", sa.Numeric(12, 3)),
+    _column("order_id", sa.Integer, primary_key=True),
+    _column("line", sa.Integer, primary_key=True),
+    _column("part", sa.Integer, primary_key=True),
+    _column("quantity", sa.Numeric(12, 3)),
 )
 ITEMS = sa.Table(
-    "item", METADATA, sa.Column("code", sa.String(200), primary_key=True), sa.Column("title", sa.String(200))
+    quoted_name("item", quote=True),
+    METADATA,
+    _column("code", sa.String(200), primary_key=True),
+    _column("title", sa.String(200)),
 )
 OUTBOX = sa.Table(
-    "outbox",
+    quoted_name("outbox", quote=True),
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("order_id", sa.Integer),
-    sa.Column("taken", MOMENT),
+    _column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _column("order_id", sa.Integer),
+    _column("taken", MOMENT),
 )
 
 #: An order with lines, their schedules and the item of each.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ClauseElement,
     ColumnElement,
     Date,
     DateTime,
-    Executable,
     Float,
     LargeBinary,
     Numeric,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from connectors.sql.values import Described, Kind
@@ -52,9 +53,13 @@ class Session(Protocol):
     :raises ConnectorRefused: credentials, rights, a table or column that is not there.
     """
 
-    dialect: Dialect
-    #: What the driver reads, for people.
-    label: str
+    @property
+    def dialect(self) -> Dialect:
+        """Compiles statements for the driver."""
+
+    @property
+    def label(self) -> str:
+        """What reads, for people."""
 
     def bind(self, value: Any, kind: Kind) -> ColumnElement[Any]:
         """A bound value, to be compared with a column of this kind."""
@@ -62,16 +67,18 @@ class Session(Protocol):
     def as_read(self, column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         """What is selected to read a column exactly and fast."""
 
-    def describe(self, statement: Executable) -> list[Described]:
+    def describe(self, statement: ClauseElement) -> list[Described]:
         """The columns of a statement that gives no rows."""
 
     def snapshot(self) -> Any:
         """A context in which every ``table`` sees the same moment; nothing is written."""
 
-    def table(self, statement: Executable) -> Any:
+    def table(self, statement: ClauseElement) -> Any:
         """All rows as a ``pyarrow.Table``; a column may be of texts where its kind has an exact text."""
 
-    def change(self, statement: Executable, rows: Sequence[Mapping[str, Any]], *, dry: bool = False) -> None:
+    def change(
+        self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
+    ) -> None:
         """Execute for every row of named values in one transaction; ``dry``: take it back."""
 
     def close(self) -> None:
@@ -92,10 +99,12 @@ def bound(value: Any, kind: Kind) -> ColumnElement[Any]:
 
 
 def compiled(
-    statement: Executable, dialect: Dialect, given: Mapping[str, Any] | None = None
+    statement: ClauseElement, dialect: Dialect, given: Mapping[str, Any] | None = None
 ) -> tuple[str, Any]:
     """SQL text and parameters for a driver: a list where its placeholders are positional, else a dict."""
-    made = statement.compile(dialect=dialect)
+    made = cast(
+        "SQLCompiler", statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    )
     values = made.construct_params(dict(given) if given is not None else None)
     if made.positional:
         return made.string, [values[name] for name in made.positiontup or ()]
@@ -109,6 +118,11 @@ class Saying:
     _AWAY = re.compile(r"^(08|53|57|HYT|40001|40P01|25006|25P03|IM004)")
     # sign-in, syntax or access rule, no such database or schema, no such data source, feature
     _REFUSED = re.compile(r"^(28|42|3D|3F|IM00[23]|0A|22|23|HYC00|44)")
+    _NOT_LET_IN = re.compile(
+        r'authentication failed|no pg_hba.conf entry|no password supplied|(database|role) "[^"]*" does not exist'
+    )
+    # said with the state for anything
+    _GONE = re.compile(r"connection has been lost|server closed the connection|server has gone away")
     _MYSQL_AWAY = frozenset(
         (1040, 1053, 1077, 1152, 1159, 1161, 1184, 1205, 1213, 1317, 1927, 1969, 2002, 2003, 2005)
     ) | {2006, 2013, 2055, 3024, 4031}
@@ -126,7 +140,13 @@ class Saying:
         text = " ".join(str(error).split())[:300]
         if self._secret and len(self._secret) > 3:
             text = text.replace(self._secret, "***")
-        away = bool(state and self._AWAY.match(state)) or mysql in self._MYSQL_AWAY
+        if self._NOT_LET_IN.search(text):
+            state = "28000"  # what PostgreSQL's drivers give for it is that of a connection that fails
+        away = (
+            bool(state and self._AWAY.match(state))
+            or bool(self._GONE.search(text))
+            or mysql in self._MYSQL_AWAY
+        )
         away = away or oracle in self._ORACLE_AWAY or oracle in self._ORACLE_LISTENER
         refused = bool(state and self._REFUSED.match(state)) or (mysql or 0) in self._MYSQL_REFUSED
         raise self.typed(text, away=away, refused=refused or oracle > 0) from error

@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pymysql
 from pymysql.constants import FIELD_TYPE
-from sqlalchemy import ColumnElement, Executable, String, cast, literal
+from sqlalchemy import ClauseElement, ColumnElement, String, cast, literal
 from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
 from sqlalchemy.types import BigInteger
 
 from connectors.sql.sessions.address import Address
@@ -58,7 +59,7 @@ class MySqlSession:
     """See ``Session``. Reading is a REPEATABLE READ, READ ONLY transaction."""
 
     def __init__(self, where: Address, credentials: Credentials, timeout: float) -> None:
-        self.dialect = mysql.pymysql.dialect()
+        self.dialect: Dialect = mysql.pymysql.dialect()
         self._rows_dialect = mysql.dialect(paramstyle="qmark")
         self._where, self._timeout = where, timeout
         self._saying = Saying(str(where), credentials)
@@ -79,7 +80,7 @@ class MySqlSession:
     def as_read(self, column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         return column
 
-    def describe(self, statement: Executable) -> list[Described]:
+    def describe(self, statement: ClauseElement) -> list[Described]:
         with self._typed(), self._connected().cursor() as cursor:
             cursor.execute(*compiled(statement, self.dialect))
             found = [
@@ -109,7 +110,7 @@ class MySqlSession:
                 with self._typed():
                     self._connection.rollback()
 
-    def table(self, statement: Executable) -> pa.Table:
+    def table(self, statement: ClauseElement) -> pa.Table:
         if self.process.is_open:
             return self.process.table(*compiled(statement, self._rows_dialect))
         with self._typed(), self._connected().cursor(pymysql.cursors.SSCursor) as cursor:
@@ -117,7 +118,9 @@ class MySqlSession:
             names = [one[0] for one in cursor.description]
             return table_of(names, iter(lambda: cursor.fetchmany(10_000), ()))
 
-    def change(self, statement: Executable, rows: Sequence[Mapping[str, Any]], *, dry: bool = False) -> None:
+    def change(
+        self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
+    ) -> None:
         with self._typed(), self._connected().cursor() as cursor:
             connection = self._connected()
             try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Executable
+from sqlalchemy import ClauseElement, ColumnElement
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
@@ -43,7 +43,8 @@ def dialect_named(name: str) -> Dialect:
             f"The driver says that the database is {name!r}, whose SQL is not known.",
             todo=f"Say in the connection's extra which it understands: dialect: {', '.join(sorted(_DIALECTS))}.",
         )
-    return made(paramstyle="qmark")
+    dialect: Dialect = made(paramstyle="qmark")
+    return dialect
 
 
 def connection_string(where: Address, driver: str, more: Mapping[str, str]) -> str:
@@ -94,7 +95,7 @@ class OdbcSession:
     def as_read(self, column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         return column
 
-    def describe(self, statement: Executable) -> list[Described]:
+    def describe(self, statement: ClauseElement) -> list[Described]:
         text, values = self._compiled(statement)
         return self.process.describe(text, values)
 
@@ -108,11 +109,13 @@ class OdbcSession:
             if self.process.is_open:
                 self.process.end()
 
-    def table(self, statement: Executable) -> pa.Table:
+    def table(self, statement: ClauseElement) -> pa.Table:
         text, values = self._compiled(statement)
         return self.process.table(text, values)
 
-    def change(self, statement: Executable, rows: Sequence[Mapping[str, Any]], *, dry: bool = False) -> None:
+    def change(
+        self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
+    ) -> None:
         self._open()
         made = [compiled(statement, self.dialect, row) for row in rows or ({},)]
         self.process.change(made[0][0], [values for _, values in made], dry=dry)
@@ -120,7 +123,7 @@ class OdbcSession:
     def close(self) -> None:
         self.process.close()
 
-    def _compiled(self, statement: Executable) -> tuple[str, Any]:
+    def _compiled(self, statement: ClauseElement) -> tuple[str, Any]:
         self._open()
         return compiled(statement, self.dialect)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import oracledb
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Executable
+from sqlalchemy import ClauseElement, ColumnElement
 from sqlalchemy.dialects import oracle
+from sqlalchemy.engine import Dialect
 
 from connectors.sql.sessions.address import Address
 from connectors.sql.sessions.base import Saying, bound, compiled
@@ -55,7 +56,7 @@ class OracleSession:
     label = "Oracle (oracledb thin)"
 
     def __init__(self, where: Address, credentials: Credentials, timeout: float) -> None:
-        self.dialect = oracle.oracledb.dialect()
+        self.dialect: Dialect = oracle.oracledb.dialect()  # type: ignore[no-untyped-call]  # its constructor has no types
         self._where, self._timeout = where, timeout
         self._saying = Saying(str(where), credentials)
         self._connection: Any = None
@@ -66,7 +67,7 @@ class OracleSession:
     def as_read(self, column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         return column
 
-    def describe(self, statement: Executable) -> list[Described]:
+    def describe(self, statement: ClauseElement) -> list[Described]:
         with self._typed(), self._connected().cursor() as cursor:
             cursor.execute(*compiled(statement, self.dialect))
             return [_described(one) for one in cursor.description]
@@ -82,14 +83,16 @@ class OracleSession:
                 with self._typed():
                     self._connection.rollback()
 
-    def table(self, statement: Executable) -> pa.Table:
+    def table(self, statement: ClauseElement) -> pa.Table:
         with self._typed(), self._connected().cursor() as cursor:
             cursor.arraysize = cursor.prefetchrows = 5_000
             cursor.execute(*compiled(statement, self.dialect))
             names = [one[0] for one in cursor.description]
             return table_of(names, iter(lambda: cursor.fetchmany(5_000), []))
 
-    def change(self, statement: Executable, rows: Sequence[Mapping[str, Any]], *, dry: bool = False) -> None:
+    def change(
+        self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
+    ) -> None:
         with self._typed(), self._connected().cursor() as cursor:
             connection = self._connected()
             made = [compiled(statement, self.dialect, row) for row in rows or ({},)]

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import adbc_driver_manager as adbc
-import adbc_driver_postgresql.dbapi as driver
+import adbc_driver_postgresql.dbapi as driver  # type: ignore[import-untyped]  # it has none
 import pyarrow as pa
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import ColumnElement, Executable, Numeric, String, Text, cast, literal
+from sqlalchemy import ClauseElement, ColumnElement, Numeric, String, Text, cast, literal
 from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine import Dialect
 
 from connectors.sql.sessions.address import Address
 from connectors.sql.sessions.base import Saying, bound, compiled
@@ -44,7 +45,7 @@ class PostgresSession:
     label = "PostgreSQL (ADBC)"
 
     def __init__(self, where: Address, credentials: Credentials, timeout: float) -> None:
-        self.dialect = asyncpg.dialect()
+        self.dialect: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # its constructor has no types
         self._where, self._timeout = where, timeout
         self._saying = Saying(str(where), credentials)
         self._connection: Any = None
@@ -57,7 +58,7 @@ class PostgresSession:
     def as_read(self, column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         return cast(column, Text()) if kind in _AS_TEXT else column
 
-    def describe(self, statement: Executable) -> list[Described]:
+    def describe(self, statement: ClauseElement) -> list[Described]:
         with self._typed(), self._connected().cursor() as cursor:
             try:
                 cursor.execute(*compiled(statement, self.dialect))
@@ -81,14 +82,16 @@ class PostgresSession:
                 with self._typed():
                     self._connection.rollback()
 
-    def table(self, statement: Executable) -> pa.Table:
+    def table(self, statement: ClauseElement) -> pa.Table:
         with self._typed(), self._connected().cursor() as cursor:
             text, values = compiled(statement, self.dialect)
             cursor.execute(text, values or None)
             found: pa.Table = cursor.fetch_arrow_table()
             return found
 
-    def change(self, statement: Executable, rows: Sequence[Mapping[str, Any]], *, dry: bool = False) -> None:
+    def change(
+        self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
+    ) -> None:
         with self._typed(), self._connected().cursor() as cursor:
             connection = self._connected()
             try:
@@ -114,7 +117,7 @@ class PostgresSession:
     def _connected(self) -> Any:
         if self._connection is None:
             where = self._where
-            given = {
+            given: dict[str, Any] = {
                 "host": where.host or None,
                 "port": where.port,
                 "dbname": where.database or None,
@@ -141,13 +144,8 @@ class PostgresSession:
         except adbc.Error as error:
             try:
                 opened = self._connection is not None
-                # while connecting there is no SQLSTATE: the text tells a wrong password from a server that is away
                 state = error.sqlstate
-                if not opened and "authentication failed" in str(error):
-                    state = "28P01"
-                elif not opened and "does not exist" in str(error):
-                    state = "3D000"
-                elif state is None and (error.status_code in _AWAY or not opened):
+                if state is None and (error.status_code in _AWAY or not opened):
                     state = "08006"
                 self._saying.raise_typed(error, state=state)
             except ConnectorUnavailable:

@@ -112,7 +112,7 @@ class ArrowOdbc:
     """Whole blocks of columns; parameters are texts. Only for drivers that were tried with it."""
 
     def __init__(self, connection: str, timeout: int) -> None:
-        import arrow_odbc
+        import arrow_odbc  # type: ignore[import-untyped]  # it has none
 
         self.connection = arrow_odbc.connect(connection)
         self.database = ""
