@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.sap.file import SendFile
 from connectors.sap.looking import InList, InTable, Looking
-from connectors.sap.settings import ByTable, Idoc, SapSettings
+from connectors.sap.settings import ByList, ByTable, File, Idoc, SapSettings
 from connectors.sap.ways import CallBapi, SaidNo, SendIdoc, Way
 from orderhub.connector import Capability, Connector, Health, LoadItem, Outcome, OutcomeState, Ports
 from orderhub.errors import ConnectorError, OutcomeUnclear, PayloadRefused
@@ -37,6 +38,9 @@ class SapConnector(Connector[SapSettings]):
         """Looks a key up that is not there; sends nothing."""
         try:
             way, looking = self._open()
+            if isinstance(looking, SendFile):
+                looking.look()
+                return Health(ok=True, sentence="The folder is there and can be written into.")
             looking.find([way.mark("orderhub-check")])
         except ConnectorError as error:
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
@@ -79,7 +83,7 @@ class SapConnector(Connector[SapSettings]):
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
-            self._client = self._parts = None
+        self._client = self._parts = None
 
     def _one(self, item: LoadItem) -> Outcome:
         way, _ = self._open()
@@ -110,22 +114,27 @@ class SapConnector(Connector[SapSettings]):
 
     def _open(self) -> tuple[Way, Looking]:
         if self._parts is None:
-            settings = self.settings
-            credentials = self.ports.credentials(settings.connection)
-            client = self._client = client_of(credentials, settings.http, self.ports, name=self.name)
-            writes = CsrfWrites(client, settings.token_path, settings.params)
-            way: Way = (
-                SendIdoc(settings.send, writes, self.ports)
-                if isinstance(settings.send, Idoc)
-                else CallBapi(settings.send, writes, self.ports)
-            )
-            looking: Looking = (
-                InTable(settings.find, writes)
-                if isinstance(settings.find, ByTable)
-                else InList(settings.find, client, settings.params)
-            )
-            self._parts = way, looking
+            self._parts = self._build()
         return self._parts
+
+    def _build(self) -> tuple[Way, Looking]:
+        settings = self.settings
+        send = settings.send
+        if isinstance(send, File):
+            files = SendFile(send, self.ports)
+            return files, files
+        credentials = self.ports.credentials(settings.connection or "")
+        client = self._client = client_of(credentials, settings.http, self.ports, name=self.name)
+        writes = CsrfWrites(client, settings.token_path, settings.params)
+        way: Way = (
+            SendIdoc(send, writes, self.ports)
+            if isinstance(send, Idoc)
+            else CallBapi(send, writes, self.ports)
+        )
+        if isinstance(settings.find, ByList):
+            return way, InList(settings.find, client, settings.params)
+        assert isinstance(settings.find, ByTable)  # noqa: S101 - the settings have seen to it
+        return way, InTable(settings.find, writes)
 
 
 def _rejected(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -33,6 +33,18 @@ class Idoc(_Part):
     text: str = "STATUS_TEXT"
     #: Statuses that mean that the application refused it, for good.
     refused: list[str] = pydantic.Field(default_factory=lambda: ["51", "56", "68"])
+
+
+class File(_Part):
+    """An IDoc in XML as a file in ``folder``, below the hub's outbox, for SAP's file port."""
+
+    by: Literal["file"]
+    folder: str = pydantic.Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_ .-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_ .-]{0,99}){0,9}$"
+    )
+    mapping: str = "purchase_order__idoc_orders05"
+    given: dict[str, str] = pydantic.Field(default_factory=lambda: {"key": "{key}"})
+    key_length: int = pydantic.Field(default=70, ge=10, le=4000)
 
 
 class Bapi(_Part):
@@ -81,22 +93,26 @@ class ByList(_Part):
 class SapSettings(ConnectorSettings):
     """``connection`` names address and sign-in, ``send`` the way in, ``find`` how a key is looked up."""
 
-    connection: str = pydantic.Field(min_length=1)
+    #: None for files alone.
+    connection: str | None = pydantic.Field(default=None, min_length=1)
     #: For every request: ``sap-client: "100"``.
     params: dict[str, str] = pydantic.Field(default_factory=dict)
     #: Where the token against forged requests is fetched; none where the services want none.
     token_path: Path | None = None
-    send: Annotated[Idoc | Bapi, pydantic.Field(discriminator="by")]
-    find: Annotated[ByTable | ByList, pydantic.Field(discriminator="by")]
+    send: Annotated[Idoc | Bapi | File, pydantic.Field(discriminator="by")]
+    find: Annotated[ByTable | ByList, pydantic.Field(discriminator="by")] | None = None
     http: HttpSettings = HttpSettings()
 
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _list_of_idocs(cls, given: Any) -> Any:
-        if isinstance(given, dict) and _by(given.get("send")) == "bapi" and _by(given.get("find")) == "list":
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> SapSettings:
+        if isinstance(self.send, File):
+            if self.connection is not None or self.find is not None:
+                raise ValueError("files need neither connection nor find: what was sent is kept beside them")
+            return self
+        if self.connection is None or self.find is None:
+            raise ValueError(
+                "connection and find are needed: what was sent without an answer must be looked up"
+            )
+        if self.send.by == "bapi" and self.find.by == "list":
             raise ValueError("find: {by: list} looks for IDocs; look for what a BAPI made with by: table")
-        return given
-
-
-def _by(part: Any) -> Any:
-    return part.get("by") if isinstance(part, dict) else None
+        return self

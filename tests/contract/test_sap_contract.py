@@ -263,6 +263,40 @@ class TestSapIdoc(TestSapBapi):
         assert connector.load(items[:1])[0].state == "written"
 
 
+class TestSapFile(TestSapIdoc):
+    """IDocs as files, which SAP takes away."""
+
+    peer = "a folder"
+    test_an_idoc_that_its_application_refuses_is_a_rejected_order_and_may_come_again = None
+    test_a_failure_in_the_middle_leaves_what_a_retry_completes = (
+        None  # test_sap_file.py kills it at every step
+    )
+    test_an_unreachable_target_is_a_typed_error_that_a_retry_can_help = None
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        given = {"key": "{key}", "client": "100", "sender": "ORDERHUB", "receiver": "MCKCLNT100"}
+        return {"send": {"by": "file", "folder": "sap/in", "given": given}}
+
+    @pytest.fixture
+    def ports(self, tmp_path: Path, write: Callable[..., Any]) -> PortsForTests:
+        (tmp_path / "sap" / "in").mkdir(parents=True)
+        return PortsForTests(resources={"write": write, "outbox": tmp_path})
+
+    @pytest.fixture
+    def state(self, tmp_path: Path) -> Callable[[], object]:
+        return lambda: sorted(path.name for path in tmp_path.rglob("*"))
+
+    @pytest.fixture
+    def effects(self, tmp_path: Path) -> Effects:
+        def count(keys: Sequence[str]) -> dict[str, int]:
+            files = (tmp_path / "sap" / "in").glob("*.xml")
+            found = Counter(node.text for file in files for node in etree.parse(file).iter("ARCKEY"))
+            return {key: found[mark_of(key, 70)] for key in keys if found[mark_of(key, 70)]}
+
+        return count
+
+
 def idocs(sap: MockSap) -> Counter[str]:
     """The keys of the IDocs that are there, by ARCKEY."""
     rows = sap.http.get("/sap/bc/idoc", params={"limit": 1000}).json()["results"]
