@@ -146,6 +146,10 @@ def storable(text: str) -> bool:
 
 def turns(items: Sequence[LoadItem], indexes: Iterable[int]) -> list[list[int]]:
     """Split so that no identity and no key occurs twice in a turn; the order within an identity stays."""
+    indexes = list(indexes)
+    identities = {(items[index].company, items[index].test, items[index].identity) for index in indexes}
+    if len(identities) == len(indexes) == len({items[index].key for index in indexes}):
+        return [indexes] if indexes else []
     found: list[list[int]] = []
     next_turn: dict[object, int] = {}
     for index in indexes:
