@@ -70,7 +70,7 @@ class PayloadRefused(MappingError):
         more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
         super().__init__(
             f"{mapping} cannot write the document: {first.message}{more}",
-            todo="Correct the document, or the mapping.",
+            todo="Nothing was sent; let the document go again when that is done.",
             place=first.place,
         )
 

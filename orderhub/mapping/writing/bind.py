@@ -15,7 +15,7 @@ from orderhub.mapping.expressions import Call, Expression, Number, Path, is_name
 from orderhub.mapping.kinds import Kind
 from orderhub.mapping.lookups import Lookups
 from orderhub.mapping.problems import Problems, close_to
-from orderhub.mapping.writing.scope import DocumentPath, DocumentScope, present
+from orderhub.mapping.writing.scope import DocumentPath, DocumentScope, normal, present
 from orderhub.yaml_file import Scalar
 
 #: Canonical numbers and those written in the file.
@@ -61,6 +61,12 @@ class WritingBinder(Binder):
                 return constant(Decimal(expression.text), Kind.DECIMAL)
             return constant(int(expression.text), Kind.INTEGER)
         return super().bound(expression, scalar)
+
+    def path(self, expression: Path, scalar: Scalar) -> Bound:
+        found = super().path(expression, scalar)
+        # lists are normal already
+        single = found.kind is Kind.DECIMAL and not found.many
+        return msgspec.structs.replace(found, convert=normal) if single else found
 
     def call(self, expression: Call, scalar: Scalar) -> Bound:
         if expression.name == "given":

@@ -15,7 +15,7 @@ from orderhub.documents import DOCUMENT_TYPES
 from orderhub.formats.dialect import DeclarationError, PathError
 from orderhub.formats.target import KeyProblem, TargetFormat, Unwritable, Wire
 from orderhub.mapping.apply import Uses
-from orderhub.mapping.bound import Bound
+from orderhub.mapping.bound import Bound, Memo
 from orderhub.mapping.conditions import BindError
 from orderhub.mapping.expressions import Call, Expression, Path, Pipe
 from orderhub.mapping.fitting import chained
@@ -236,8 +236,19 @@ class _Compiler:
     @staticmethod
     def evaluate(bound: Bound, wire: Wire | None) -> Evaluate:
         """(node, run) -> what the tree holds; conversions are remembered."""
-        steps = [step for step in (bound.convert, _refusing(wire)) if step is not None]
-        return msgspec.structs.replace(bound, convert=chained(steps)).evaluate()
+        convert = chained([step for step in (bound.convert, _refusing(wire)) if step is not None])
+        direct = bound.direct
+        if direct is None or not bound.hashable:
+            return msgspec.structs.replace(bound, convert=convert).evaluate()
+        if convert is None:
+            return lambda node, _run: direct(node)
+        remembered = Memo(convert).__getitem__
+
+        def evaluate(node: Any, _run: WriteRun) -> Any:
+            value = direct(node)
+            return None if value is None else remembered(value)
+
+        return evaluate
 
     def several(
         self, written: WrittenPart, binder: WritingBinder

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Context, Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -227,27 +228,18 @@ def _reach(steps: Sequence[_Step]) -> Callable[[Any], Any]:
                 node = node[index]
         return node
 
-    if len(way) == 1 and way[0][1] is None:
-        name = way[0][0]
-        return lambda node: getattr(node, name)
+    if all(index is None for _, index in way) and not any(field.optional for field, _ in steps[:-1]):
+        return attrgetter(".".join(name for name, _ in way))
     return reach
 
 
 def _single(steps: Sequence[_Step], kind: Kind) -> Callable[[Any], Any]:
     reach = _reach(steps)
-    if kind is Kind.DECIMAL:
-
-        def number(node: Any) -> Any:
-            value = reach(node)
-            return None if value is None else _normal(value)
-
-        return number
-    if kind is Kind.TEXT:
-        return lambda node: reach(node) or None
-    return reach
+    # an empty text counts as absent
+    return (lambda node: reach(node) or None) if kind is Kind.TEXT else reach
 
 
-def _normal(value: Decimal) -> Decimal:
+def normal(value: Decimal) -> Decimal:
     """The number without zeros at the end and without exponent: what it looks like must not depend on who made it."""
     whole = int(value)
     return Decimal(whole) if whole == value else _NORMAL.normalize(value)
@@ -270,7 +262,7 @@ def _several(steps: Sequence[_Step]) -> Callable[[Any], list[Any]]:
                 if index >= len(node):
                     return
                 node = node[index]
-        found.append(_normal(node) if kind is Kind.DECIMAL else node)
+        found.append(normal(node) if kind is Kind.DECIMAL else node)
 
     def several(node: Any) -> list[Any]:
         found: list[Any] = []
