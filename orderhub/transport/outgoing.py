@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from orderhub.connector import LoadItem, Ports
 from orderhub.documents import canonical_bytes
+from orderhub.transport.payload import payload
 
 #: The hub's own form of a document, where no mapping is named.
 CANONICAL = "application/vnd.orderhub+json"
@@ -25,12 +24,13 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 def outgoing(ports: Ports, mapping: str | None, item: LoadItem) -> Outgoing:
     """A document as the mapping of this name writes it; without one, its canonical JSON.
 
-    :raises HubError: the mapping cannot be used, or not for this document.
+    :raises PayloadRefused: the mapping cannot write this document.
+    :raises ConnectorRefused: the mapping is missing, wrong, or for other documents.
     """
     if mapping is None:
         data, media_type = canonical_bytes(item.document), CANONICAL
     else:
-        written: Any = ports.resource("write")(mapping, item.document)
+        written = payload(ports, mapping, item.document)
         data, media_type = bytes(written.data), str(written.media_type)
     kind = type(item.document).__name__
     headers = {"idempotency-key": item.key, "identity": item.identity, "company": item.company, "type": kind}
