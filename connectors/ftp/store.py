@@ -98,11 +98,17 @@ class FtpStore(FileStore):
                 if _facts(said).get("type", "").lower() not in ("cdir", "pdir", ""):
                     yield _from_facts(said, os.fsdecode(given))
             return
-        # the listing first: the control connection is for one thing at a time
-        for listed in list(self._lines(f"NLST {self._path(())}")):
-            name = os.fsdecode(listed).rpartition("/")[2]
-            if name not in ("", ".", ".."):
-                yield self.look((name,)) or Entry(name=name, kind=Kind.FOLDER, size=0, modified_ns=0)
+        for name in self._bare_names():
+            yield self.look((name,)) or Entry(name=name, kind=Kind.FOLDER, size=0, modified_ns=0)
+
+    @property
+    def lists_cheaply(self) -> bool:
+        return self._has("MLST")
+
+    def _bare_names(self) -> list[str]:
+        """All at once: while a listing goes on the control connection is for nothing else."""
+        listed = (os.fsdecode(line).rpartition("/")[2] for line in self._lines(f"NLST {self._path(())}"))
+        return [name for name in listed if name not in ("", ".", "..")]
 
     def _lines(self, command: str) -> Iterator[bytes]:
         data = self._run(lambda: self._session.transfercmd(command))

@@ -56,12 +56,12 @@ class TestSftp(ConnectorContract):
 
     @pytest.fixture
     def reply_fails_at(self, proxy: CuttingProxy) -> FailAt:
-        """The connection is cut before every third piece that the client sends."""
+        """The connection is cut before every fifth piece that the client sends."""
 
         @contextmanager
         def failing(step: int) -> Iterator[Failure]:
             failure, before = Failure(), proxy.cuts
-            proxy.cut_after_pieces_sent(3 * step)
+            proxy.cut_after_pieces_sent(5 * step)
             try:
                 yield failure
             finally:

@@ -234,7 +234,9 @@ class FileServerConnector(Connector[SettingsT]):
             return
         self._swept = True
         before = (time.time() - answers.LEFT_FOR) * 1e9
-        for entry in list(filter(lambda one: answers.is_part(one.name), store.entries())):
+        if not store.lists_cheaply:
+            return
+        for entry in [entry for entry in store.entries() if answers.is_part(entry.name)]:
             if entry.kind is Kind.FILE and entry.modified_ns < before:
                 self._remove_quietly(store, entry.name)
 

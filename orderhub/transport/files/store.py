@@ -70,6 +70,11 @@ class FileStore(ABC):
         :raises FileNotFoundError, NotADirectoryError, PermissionError: of the folder itself.
         """
 
+    @property
+    def lists_cheaply(self) -> bool:
+        """Whether ``entries`` asks the server for many names at a time."""
+        return True
+
     @abstractmethod
     def contents(self, entries: Iterable[Entry], *, below: tuple[str, ...] = ()) -> Iterator[Content]:
         """The bytes of files in the folder (or in one below), in the order given; of each no more than the entry says. The

@@ -222,10 +222,10 @@ def test_settling_goes_through_cuts(inbox: Path, make: Make, sshd: Sshd) -> None
     for after in ("move", "delete"):
         with cutting_proxy(sshd.port) as proxy:
             connector = make(sshd.credentials(port=proxy.port), after=after)
-            for number in range(12):
+            for number in range(6):
                 (inbox / f"{number}.edi").write_bytes(b"%d" % number)
             for number, interchange in enumerate(list(connector.pull("orders", None))):
-                proxy.cut_after_pieces_sent(number)
+                proxy.cut_after_pieces_sent(2 * number)
                 for _ in range(3):
                     try:
                         connector.settle(interchange, Settlement.ACCEPTED)
@@ -236,7 +236,7 @@ def test_settling_goes_through_cuts(inbox: Path, make: Make, sshd: Sshd) -> None
                 connector.settle(interchange, Settlement.ACCEPTED)
         left = sorted(path.name for path in inbox.iterdir())
         assert left == ["processed"], left
-    assert len(kept(inbox)) == 12
+    assert len(kept(inbox)) == 6
 
 
 def test_a_file_replaced_within_the_second_stays_and_is_a_new_arrival(inbox: Path, make: Make) -> None:
@@ -371,6 +371,16 @@ def test_a_large_folder_is_pulled_in_rounds_and_in_order(
     assert len(set(found)) == 35
     settle_all(connector)
     assert len(kept(inbox)) == 35
+
+
+def test_what_a_crash_left_of_an_answer_is_removed_when_it_is_old(inbox: Path, make: Make) -> None:
+    old, young, other = ".A_b.edi.0123abcd.part", ".A_c.edi.0123abcd.part", ".mine.part"
+    for name in (old, young, other):
+        (inbox / name).write_bytes(b"half")
+    for name in (old, other):
+        os.utime(inbox / name, (time.time() - 7200,) * 2)
+    make().reply("A_d.edi", b"whole", "key")
+    assert sorted(path.name for path in inbox.iterdir()) == sorted([young, other, "A_d.edi"])
 
 
 _LISTING = """
