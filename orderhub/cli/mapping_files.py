@@ -45,6 +45,14 @@ def mapping_file(name: str) -> Path:
     return path
 
 
+def mapping_writes(name: str) -> bool:
+    """Whether the mapping of that name makes payloads, as its file is today."""
+    from orderhub.mapping.registry import MappingRegistry
+
+    path = mapping_file(name)
+    return MappingRegistry(path.parent).file(path.stem).writes
+
+
 def mapping_version(name: str) -> CompiledMapping:
     """A mapping by name or file, or as it was when it made documents: ``NAME@3`` (the last state of that version), or
     ``NAME@`` and the beginning of a content hash."""
@@ -62,6 +70,11 @@ def mapping_version(name: str) -> CompiledMapping:
             one for one in versions if str(one.version) == wanted or one.content_hash.startswith(wanted)
         ]
         compiled = kept_mapping(connection, plain, fitting[-1].content_hash) if fitting and wanted else None
+    if compiled is None and fitting and mapping_writes(plain):
+        raise ConfigError(
+            f"{plain} writes, and only mappings that read are compared over files.",
+            todo="`orderhub mapping write` shows what it makes of a document.",
+        )
     if compiled is None:
         known = ", ".join(f"{plain}@{one.version} ({one.content_hash[:8]})" for one in versions) or "none"
         raise ConfigError(f"The ledger has no {name}.", todo=f"It has: {known}.")

@@ -113,7 +113,7 @@ class XmlTarget:
 
     def _known(self, name: str, key: str) -> None:
         match = NAME.match(name)
-        if match is None:
+        if match is None or not _is_name(match[2]):
             raise KeyProblem(
                 key,
                 f"{name!r} is no name of XML.",
@@ -177,7 +177,22 @@ def _namespaces(value: object) -> dict[str, str]:
                 key=f"namespaces.{prefix}",
                 todo="Write a prefix that does not begin with xml, and the address of its namespace.",
             )
+    prefixed = [uri for prefix, uri in value.items() if prefix]
+    twice = next((uri for uri in prefixed if prefixed.count(uri) > 1), None)
+    if twice is not None:
+        # an element could then have the same attribute under two names
+        raise DeclarationError(
+            f"Two prefixes stand for {twice}.", key="namespaces", todo="Keep one prefix for each namespace."
+        )
     return {str(prefix): str(uri) for prefix, uri in value.items()}
+
+
+def _is_name(local: str) -> bool:
+    try:
+        etree.fromstring(f"<{local}/>")
+    except etree.XMLSyntaxError:
+        return False
+    return True
 
 
 def _element(start: str, name: str, content: Any, add: Any) -> None:

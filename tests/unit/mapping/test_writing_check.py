@@ -85,6 +85,7 @@ def test_json(fields: str, at: str, says: str, tmp_path: Path) -> None:
     [
         ("  1a: number", "6:3 MAPPING_FIELD", "no name of XML"),
         ("  y:A: number", "6:3 MAPPING_FIELD", "prefix y is not declared"),
+        ("  A\u0665\u00b2: number", "6:3 MAPPING_FIELD", "no name of XML"),
         ('  "@y:a": number', "6:5 MAPPING_FIELD", "prefix y is not declared"),
         ('  "@xmlns": number', "6:4 MAPPING_FIELD", "declares a namespace"),
         ('  A: {"#text": number, B: number}', "6:8 MAPPING_FIELD", "cannot stand beside elements (B)"),
@@ -113,6 +114,7 @@ def test_xml(fields: str, at: str, says: str, tmp_path: Path) -> None:
         ("{format: json}", "{format: xml, root: A B}", "4:29 MAPPING_TARGET", "no name of XML"),
         ("{format: json}", "{format: xml, root: a:B}", "4:29 MAPPING_TARGET", "prefix a is not declared"),
         ("{format: json}", '{format: xml, root: A, namespaces: {xmlx: "u"}}', "4:52 MAPPING_TARGET", "declares no namespace"),
+        ("{format: json}", '{format: xml, root: A, namespaces: {a: "u", b: "u"}}', "4:44 MAPPING_TARGET", "Two prefixes stand for u"),
         ("{format: json}", "{format: xml, root: A, declaration: 1}", "4:45 MAPPING_TARGET", "true or false"),
         ("{format: json}", "{document: supplier}", "4:9 MAPPING_SHAPE", "names a format"),
     ],
