@@ -185,9 +185,9 @@ def copied_stack(
         subprocess.run(["cp", "-a", f"{prepared}/.", str(folder)], check=True)
         for name in ("logs", "run"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        # flow files of its own, so that a test may add and break some
-        flows = Path(shutil.copytree(PROJECT / "flows", folder / "flows"))
-        settings = {"flows_folder": flows} | settings
+        # flow files and mappings of its own, so that a test may add and break some
+        own = {name: Path(shutil.copytree(PROJECT / name, folder / name)) for name in ("flows", "mappings")}
+        settings = {f"{name}_folder": path for name, path in own.items()} | settings
         port = ports.any_free() if "airflow" in parts else None
         with Stack(stack_settings(folder, cache, airflow_port=port, **settings), parts=parts) as stack:
             yield stack

@@ -5,12 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
-from hub_harness import PROJECT
 from servers import soap
 
 from orderhub.services.airflow_parts import access_token
@@ -39,18 +37,11 @@ def connection(name: str, url: str) -> dict[str, str]:
     }
 
 
-def test_airflow_runs_the_flow_from_one_service_into_another(
-    stack_with: Callable[..., AbstractContextManager[Stack]], project_data: DataFolder, tmp_path: Path
-) -> None:
-    mappings = tmp_path / "mappings"
-    shutil.copytree(PROJECT / "mappings", mappings)
-    shutil.copytree(FILES / "mappings", mappings, dirs_exist_ok=True)
-    flows = Path(shutil.copytree(FILES / "flows", tmp_path / "flows"))
+def test_airflow_runs_the_flow_from_one_service_into_another(stack: Stack, project_data: DataFolder) -> None:
     cache = project_data.path / "cache"
     with (
         soap.running(cache) as source,
         soap.running(cache) as target,
-        stack_with(mappings_folder=mappings, flows_folder=flows) as stack,
         httpx.Client(
             base_url=stack.endpoints.airflow_url,
             headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
@@ -63,6 +54,8 @@ def test_airflow_runs_the_flow_from_one_service_into_another(
             connection("exchange_target", target.wsdl("plain")),
         ):
             airflow.post("/api/v2/connections", json=entered).raise_for_status()
+        for name in ("mappings", "flows"):
+            shutil.copytree(FILES / name, stack.settings.path(f"{name}_folder"), dirs_exist_ok=True)
         until(lambda: airflow.get(f"/api/v2/dags/{FLOW}").is_success, "the flow's DAG")
         tasks = {one["task_id"] for one in airflow.get(f"/api/v2/dags/{FLOW}/tasks").json()["tasks"]}
         assert {"pull", "translate", "validate", "load_soap", "load_warehouse", "acknowledge"} <= tasks
@@ -84,3 +77,5 @@ def test_airflow_runs_the_flow_from_one_service_into_another(
         assert "soap" in page.text
         documents = airflow.get("/orderhub/documents", params={"flow": FLOW})
         assert "A-2" in documents.text
+        # the services end here, and nobody is to ask them any more
+        airflow.patch(f"/api/v2/dags/{FLOW}", json={"is_paused": True}).raise_for_status()
