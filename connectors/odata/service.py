@@ -11,7 +11,7 @@ import httpx
 from connectors.odata.metadata import Metadata, read_metadata
 from orderhub.errors import ConnectorProtocolError
 from orderhub.transport.csrf import CsrfWrites
-from orderhub.transport.http import HttpClient, HttpRefused, said
+from orderhub.transport.http import HttpClient, HttpRefused
 from orderhub.transport.records import at, plain
 
 
@@ -92,7 +92,7 @@ def error_text(content: bytes, otherwise: str) -> str:
 
 def refusal_text(error: HttpRefused) -> str:
     """The text of a refused request."""
-    return f"{error.status}: {error_text(error.answer.content, said(error.answer))}"
+    return error.clean(f"{error.status}: {error_text(error.answer.content, error.said)}")
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ asks again for an overlap, and leaves out the records that it has seen, by their
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -18,6 +20,8 @@ from orderhub.transport.records import Raw, at, digest, moment, plain
 Height = Decimal | dt.datetime | str
 #: Digests that a bookmark keeps. Beyond it the oldest are forgotten, and their records may come again, which is harmless.
 MOST_SEEN = 5_000
+#: Numbers that are written as texts, as OData V2 writes its decimals.
+_NUMBER = re.compile(r"-?\d{1,40}(\.\d{1,40})?\Z", re.ASCII)
 
 
 class Position:
@@ -43,21 +47,27 @@ class Position:
         return [record for record in records if digest([record]) not in self._seen]
 
     def passed(self, records: Iterable[Raw]) -> None:
-        """These records are given out.
+        """These records are given out. One without a value in the field does not move the position.
 
-        :raises ConnectorProtocolError: one has no usable value in the field.
+        :raises ConnectorProtocolError: none of them has a usable value in the field.
         """
+        without: list[Any] = []
+        moved = False
         for record in records:
             value = at(plain(record, "the records"), self._field)
             height = height_of(value)
+            self._seen[digest([record])] = _kept(value) if height is not None else None
             if height is None:
-                raise ConnectorProtocolError(
-                    f"A record has {value!r} in {self._field!r}, where the pull goes on by the highest value.",
-                    todo="Name a field that every record has, a time, a date or a number.",
-                )
-            self._seen[digest([record])] = _kept(value)
+                without.append(value)
+                continue
+            moved = True
             if self._highest is None or not _below(height, self._highest):
                 self._highest = _kept(value)
+        if without and not moved:
+            raise ConnectorProtocolError(
+                f"The records have {without[0]!r} in {self._field!r}, where the pull goes on by the highest value.",
+                todo="Name a field that records have: a time, a date or a number.",
+            )
         if self._ordered:
             self._value = self._highest
 
@@ -84,7 +94,7 @@ def height_of(value: Any) -> Height | None:
     if isinstance(value, int | float | Decimal):
         return Decimal(str(value))
     if isinstance(value, str):
-        return moment(value) or value
+        return Decimal(value) if _NUMBER.match(value) else moment(value) or value
     return None
 
 
@@ -128,5 +138,5 @@ def _below(one: Height | None, other: Any) -> bool:
 
 
 def _kept(value: Any) -> Any:
-    """JSON has no decimals of its own: a number with a point is kept as a float, which only orders."""
-    return float(value) if isinstance(value, Decimal) else value
+    """A number with a point is kept as the float just below it: asked from there, nothing is skipped."""
+    return math.nextafter(float(value), -math.inf) if isinstance(value, Decimal) else value

@@ -65,11 +65,15 @@ class HttpSettings(pydantic.BaseModel):
 class HttpRefused(ConnectorRefused):
     """The other side answered with a status that says no; nothing was done.
 
-    ``status`` is the number, ``answer`` the whole answer (its body is untrusted), ``said`` one line of it for people.
+    ``status`` is the number, ``answer`` the whole answer (its body is untrusted), ``said`` one line of it for people;
+    ``clean`` takes the connection's own secret out of a text, which some servers give back.
     """
 
-    def __init__(self, what: str, *, todo: str, answer: httpx.Response, said: str) -> None:
+    def __init__(
+        self, what: str, *, todo: str, answer: httpx.Response, said: str, clean: Callable[[str], str]
+    ) -> None:
         self.answer = answer
+        self.clean = clean
         self.status = answer.status_code
         self.said = said
         super().__init__(what, todo=todo)
@@ -104,7 +108,7 @@ class HttpClient:
         self._settings = settings
         self._origin = _origin(self.base)
         who = f"{name} {urllib.parse.urlsplit(self.base).netloc}"
-        self._name = name
+        self._secret = credentials.secret or ""
         self._auth = auth_of(credentials)
         self._breaker = Breaker(settings.breaker, who, shared_url=shared_url)
         self._limit = (
@@ -296,15 +300,20 @@ class HttpClient:
             )
         if status >= 500 or status == 408:
             # also a gateway's answer, which does not know what the server behind it did
-            raise _lost(place, f"status {status}: {said(answer)}", effect=effect)
+            raise _lost(place, f"status {status}: {self._clean(said(answer))}", effect=effect)
         if status < 400:
             raise ConnectorProtocolError(f"{place} was answered with {status}.", todo="Check the address.")
+        text = self._clean(said(answer))
         raise HttpRefused(
-            f"{place} was refused with {status}: {said(answer)}",
+            f"{place} was refused with {status}: {text}",
             todo=_TODO.get(status, "Check the settings and what was sent."),
             answer=answer,
-            said=said(answer),
+            said=text,
+            clean=self._clean,
         )
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._secret, "***") if len(self._secret) >= 4 else text
 
 
 _TODO = {

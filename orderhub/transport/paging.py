@@ -132,9 +132,14 @@ def _at(link: str | None, answer: httpx.Response) -> Turn | None:
     return Turn(url=urllib.parse.urljoin(str(answer.request.url), link)) if link else None
 
 
+_PARAMETER = r"\s*;\s*([^;,\"=\s]+)\s*(?:=\s*(?:\"([^\"]*)\"|([^;,\"\s]*)))?"
+_LINK = re.compile(rf"<([^<>]*)>((?:{_PARAMETER})*)")
+
+
 def _links(headers: list[str]) -> Iterator[str]:
+    """Where links of the relation ``next`` lead."""
     for header in headers:
-        for match in re.finditer(r"<([^<>]*)>((?:\s*;\s*[^;,\"=]+(?:=(?:\"[^\"]*\"|[^;,\"]*))?)*)", header):
-            rel = re.search(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,]+))", match[2], re.IGNORECASE)
-            if rel is not None and "next" in (rel[1] or rel[2] or "").lower().split():
-                yield match[1]
+        for link in _LINK.finditer(header):
+            for name, quoted, plain_text in re.findall(_PARAMETER, link[2]):
+                if name.lower() == "rel" and "next" in (quoted or plain_text).lower().split():
+                    yield link[1]

@@ -276,6 +276,16 @@ def test_a_query_of_the_address_goes_with_every_path(build: Build) -> None:
     assert [asked.path for asked in server.asked] == ["/v1/orders?tenant=7&page=2", "/v1/next?x=1"]
 
 
+def test_a_secret_that_the_server_gives_back_is_not_shown(build: Build) -> None:
+    for status in (400, 500):
+        with (
+            serving(Script(Answer(status, body=b'{"error": "hush is no key"}'))) as server,
+            pytest.raises(ConnectorError) as caught,
+        ):
+            build(server.url, secret="hush").request("POST", "orders", effect=True)
+        assert "*** is no key" in str(caught.value)
+
+
 def test_an_unknown_way_or_a_missing_secret_is_a_sentence(build: Build) -> None:
     for extra in ({"auth": "magic"}, {"auth": "basic"}, {"auth": "oauth2"}):
         with pytest.raises(ConnectorRefused):

@@ -145,7 +145,21 @@ def test_the_first_pull_may_start_somewhere(server: RestServer, make: Make) -> N
     assert names(list(make(source=source).pull("orders", None))) == ["r3", "r4"]
 
 
-def test_a_record_without_the_bookmark_s_field_is_an_error_and_not_skipped(
+def test_a_record_without_the_bookmark_s_field_comes_once_and_holds_nothing_up(
+    server: RestServer, make: Make
+) -> None:
+    fill(server, 2)
+    server.arrive("timeless", b"x", updated_at="")
+    source = INCREMENTAL | {"params": {}}
+    found = list(make(source=source).pull("orders", None))
+    assert names(found) == ["r0", "r1", "timeless"]
+    server.arrive("r3", b"x")
+    again = names(list(make(source=source).pull("orders", kept(found[-1]))))
+    assert "r3" in again
+    assert "timeless" not in again
+
+
+def test_records_without_the_bookmark_s_field_are_an_error_and_not_skipped(
     server: RestServer, make: Make
 ) -> None:
     server.arrive("r", b"x", updated_at=None)
