@@ -108,7 +108,7 @@ def error_of(
     :param effect: whether the operation writes. :param declared: whether the WSDL knows the detail's element as a fault of
         the operation, so that the service itself said no.
     """
-    said = f"{operation} was answered with a fault: {fault}"
+    said = f"{operation} was answered with a fault: {str(fault).rstrip('. ')}."
     if fault.any_of(faults.absent):
         return SoapAbsent(said, fault=fault, todo="There is nothing to do.")
     if fault.any_of(faults.unchanged):
