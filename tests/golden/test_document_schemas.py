@@ -36,6 +36,8 @@ def test_golden_documents_are_canonical_and_fit_the_schema() -> None:
         if path.name.endswith((".findings.json", ".source.json")):
             continue
         kind = path.parent.name.rpartition("__")[2]
+        if kind not in schemas:
+            continue  # payloads of a mapping that writes
         schema = schemas[kind]
         expected = json.loads(path.read_text(encoding="utf-8"))
         for document in expected if isinstance(expected, list) else [expected]:

@@ -26,7 +26,11 @@ from orderhub.mapping.tracing import as_text
 from orderhub.mapping.translation import open_source
 
 MAPPINGS = Path(__file__).resolve().parents[3] / "mappings"
-NAMES = sorted(path.name for path in (MAPPINGS / "examples").iterdir())
+NAMES = sorted(
+    path.name
+    for path in (MAPPINGS / "examples").iterdir()
+    if not MappingRegistry(MAPPINGS).file(path.name).writes
+)
 BODY = (
     "BGM+220+PO7+9",
     "DTM+137:20260130:102",
