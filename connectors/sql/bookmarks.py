@@ -45,6 +45,7 @@ class Window:
             self._known = {seen[start : start + _DIGEST] for start in range(0, len(seen), _DIGEST)}
         self._old = set(self._known)
         self._begun_at = self.position[0] if self.position else None
+        self._passed = False
 
     @property
     def floor(self) -> Any:
@@ -59,7 +60,8 @@ class Window:
         """As ``unseen``; those that were pulled before are remembered with their watermark."""
         kept = []
         for one in positions:
-            if self._begun_at is not None and one[0] > self._begun_at:
+            if not self._passed and self._begun_at is not None and one[0] > self._begun_at:
+                self._passed = True
                 self._old.clear()  # what did not come by now was changed since, or fell out of the window
             mark = _mark(one)
             known = mark in self._known
@@ -69,16 +71,29 @@ class Window:
             kept.append(not known)
         return kept
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether what comes next may have been given before: not once a row lies behind the old position."""
+        return bool(self.overlap) and self._begun_at is not None and not self._passed
+
     def take(self, positions: Sequence[tuple[Any, ...]]) -> None:
         """These were given, in the order of the database."""
-        for one in positions:
-            if self.position is None or one[0] >= self.position[0]:
-                self.position = tuple(one)
-            if self.overlap:
-                mark = _mark(one)
-                self._known.add(mark)
-                self._rows.append((one[0], mark))
-        self._shrink()
+        last = positions[-1]
+        if self.position is None or last[0] >= self.position[0]:
+            self.position = tuple(last)
+        if not self.overlap:
+            return
+        floor = self.floor
+        fresh: list[tuple[Any, bytes]] = []
+        for number in range(len(positions) - 1, -1, -1):
+            one = positions[number]
+            if one[0] < floor:
+                break  # those before it are older
+            fresh.append((one[0], _mark(one)))
+        fresh.reverse()
+        self._rows += fresh
+        self._known.update(mark for _, mark in fresh)
+        self._shrink(floor)
 
     def dump(self) -> Bookmark:
         """As ``since`` has it."""
@@ -92,8 +107,7 @@ class Window:
             "partial": self.partial,
         }
 
-    def _shrink(self) -> None:
-        floor = self.floor
+    def _shrink(self, floor: Any) -> None:
         while self._rows and self._rows[0][0] < floor:
             self._known.discard(self._rows.popleft()[1])
         self.partial = len(self._rows) > MOST_IN_WINDOW

@@ -124,9 +124,10 @@ class SqlConnector(Connector[SqlSettings]):
 
     def _interchange(self, stream: str, page: Page) -> Interchange:
         data = f"[{','.join(page.texts)}]".encode()
-        where = [[tagged(value) for value in one] for one in page.positions]
-        # what an outbox names is told by its rows alone; a changed document has a row of its own there
-        told = [stream, self.settings.table, where, "" if page.handle else hashlib.sha256(data).hexdigest()]
+        # what an outbox names is told by its rows alone: a changed document has a row of its own there
+        ends = [[tagged(value) for value in page.positions[at]] for at in (0, -1)]
+        content = page.handle or hashlib.sha256(data).hexdigest()
+        told = [stream, self.settings.table, len(page.texts), ends, content]
         return Interchange(
             name=_shown(self.settings.table, page.positions),
             arrival=f"sql|{hashlib.sha256(msgspec.json.encode(told)).hexdigest()}",

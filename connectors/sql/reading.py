@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 
@@ -12,10 +12,43 @@ from connectors.sql.documents import arrays, below, keys, refuse_twice, rows_of
 from connectors.sql.sessions.base import Session
 from connectors.sql.settings import ByOutbox, ByWatermark, Level, SqlSettings
 from connectors.sql.statements import Chosen, LevelPlan, Shape, Statements, describing
-from connectors.sql.values import Described, fitted
+from connectors.sql.values import Described, Kind, fitted
 from orderhub.errors import ConnectorRefused
 
 Position = tuple[Any, ...]
+
+
+class Positions(Sequence[Position]):
+    """Positions of rows, made when asked for: most of a hundred thousand never are."""
+
+    def __init__(self, columns: Sequence[Any], kinds: Sequence[Kind]) -> None:
+        self._columns, self._kinds = columns, kinds
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    @overload
+    def __getitem__(self, at: int) -> Position: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Positions: ...
+
+    def __getitem__(self, at: int | slice) -> Position | Positions:
+        if isinstance(at, slice):
+            return Positions([one[at] for one in self._columns], self._kinds)
+        return tuple(
+            fitted(one[at].as_py(), kind) for one, kind in zip(self._columns, self._kinds, strict=True)
+        )
+
+    def __iter__(self) -> Iterator[Position]:
+        columns = (one.to_pylist() for one in self._columns)
+        for row in zip(*columns, strict=True):
+            yield tuple(fitted(value, kind) for value, kind in zip(row, self._kinds, strict=True))
+
+    def filter(self, kept: Any) -> Positions:
+        """Those for which the mask is true."""
+        return Positions([one.filter(kept) for one in self._columns], self._kinds)
+
 
 #: A block has about so many rows of all levels; the first one of a pull so many documents.
 _ROWS = 200_000
@@ -28,7 +61,7 @@ class Block:
     """Documents as JSON texts with the position of each. ``found`` counts those that were skipped too, ``last`` is where the
     next block begins."""
 
-    positions: list[Position]
+    positions: Sequence[Position]
     texts: list[str]
     found: int
     rows: int
@@ -52,7 +85,10 @@ class Reader:
         return self._statements
 
     def read(
-        self, chosen: Chosen, limit: int | None, keep: Callable[[list[Position]], list[bool]] | None = None
+        self,
+        chosen: Chosen,
+        limit: int | None,
+        keep: Callable[[Sequence[Position]], list[bool]] | None = None,
     ) -> Block:
         """The next documents of what is chosen, at most ``limit``; without those that ``keep`` says no to."""
         with self.session.snapshot():
@@ -67,8 +103,8 @@ class Reader:
                 kept = keep(positions)
                 if not any(kept):
                     return Block([], [], found, found, last)
-                header = header.filter(pa.array(kept))
-                positions = [one for one, wanted in zip(positions, kept, strict=True) if wanted]
+                mask = pa.array(kept)
+                header, positions = header.filter(mask), positions.filter(mask)
             until = chosen if chosen.among else _until(chosen, last)
             levels = {"": (plan, header)}
             for child in self.statements.children(until):
@@ -82,7 +118,7 @@ class Reader:
         )
         return Block(positions, texts, found, rows, last)
 
-    def positions(self, chosen: Chosen, limit: int | None) -> list[Position]:
+    def positions(self, chosen: Chosen, limit: int | None) -> Positions:
         """Positions only, of the next documents of what is chosen."""
         with self.session.snapshot():
             table = self.session.table(self.statements.positions(chosen, limit))
@@ -97,13 +133,8 @@ class Reader:
         table: pa.Table = self.session.table(plan.statement)
         return table.combine_chunks()
 
-    def _positions(self, table: pa.Table, places: Sequence[int]) -> list[Position]:
-        kinds = self.statements.position_kinds
-        columns = [
-            [fitted(value, kind) for value in table.column(at).to_pylist()]
-            for at, kind in zip(places, kinds, strict=True)
-        ]
-        return list(zip(*columns, strict=True))
+    def _positions(self, table: pa.Table, places: Sequence[int]) -> Positions:
+        return Positions([table.column(at) for at in places], self.statements.position_kinds)
 
     def _nested(
         self, path: str, levels: dict[str, tuple[LevelPlan, pa.Table]], own: Any

@@ -31,7 +31,7 @@ class Page:
     handle: dict[str, Any] = field(default_factory=dict)
 
 
-def _slices(block: Block, size: int) -> Iterator[tuple[list[Position], list[str]]]:
+def _slices(block: Block, size: int) -> Iterator[tuple[Sequence[Position], list[str]]]:
     for start in range(0, len(block.texts), size):
         yield block.positions[start : start + size], block.texts[start : start + size]
 
@@ -49,9 +49,7 @@ class WatermarkWay:
         while True:
             limit = self._reader.documents_per_block
             chosen = Chosen(after=after, floor=after[0] if after else floor, ceiling=self._ceiling())
-            block = self._reader.read(
-                chosen, limit, window.keep_seen if self._read.overlap and floor else None
-            )
+            block = self._reader.read(chosen, limit, window.keep_seen if window.looks_back else None)
             for positions, texts in _slices(block, self._reader.settings.documents_per_interchange):
                 window.take(positions)
                 yield Page(positions, texts, window.dump())
