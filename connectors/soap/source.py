@@ -14,7 +14,7 @@ from connectors.soap.schema import Problem
 from connectors.soap.service import Service, SoapAnswerInvalid, said
 from connectors.soap.settings import PullCall
 from connectors.soap.values import filled
-from connectors.soap.xml import below, value, values
+from connectors.soap.xml import below, parse, value, values
 from orderhub.connector import Bookmark, Interchange
 from orderhub.errors import ConnectorProtocolError
 
@@ -168,7 +168,8 @@ class Page:
 
     def without(self, left_out: Collection[int]) -> etree._Element:
         """The page without some of its records."""
-        part = copy.deepcopy(self._page)
+        # not by deepcopy: it loses prefixes of the envelope that only values use (xsi:type)
+        part = parse(etree.tostring(self._page, with_tail=False), "The page")
         for at, record in enumerate(list(below(part, self._path))):
             parent = record.getparent()
             if at in left_out and parent is not None:

@@ -77,6 +77,10 @@ def one(outcomes: list[Outcome]) -> Outcome:
     return outcome
 
 
+ENVELOPE = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'
+PAGE = '<OrderPage xmlns="urn:orderhub:test:exchange">{}</OrderPage>'
+
+
 # What is fetched
 
 
@@ -154,15 +158,32 @@ def test_a_wrong_value_is_named_with_its_place_and_the_others_go_on(
     assert pages[-1].bookmark == {"mark": str(exchange.told()["orders"][-1]["sequence"])}
 
 
+def test_a_part_of_a_page_keeps_the_prefixes_of_the_envelope(exchange: soap.Exchange, make: Make) -> None:
+    """Also those that stand in values only."""
+    line = "<t:position>1</t:position><t:gtin>1</t:gtin><t:quantity>1</t:quantity><t:unit>C62</t:unit><t:price>1</t:price>"
+    record = (
+        '<t:order i:type="q:Order"><t:number>{}</t:number><t:issuedOn>{}</t:issuedOn><t:currency>EUR</t:currency>'
+        f"<t:buyer>b</t:buyer><t:supplier>s</t:supplier><t:line>{line}</t:line></t:order>"
+    )
+    page = record.format("N-0", "2026-11-02") + record.format("N-1", "") + "<mark>1</mark><more>false</more>"
+    spaces = (
+        'xmlns:q="urn:orderhub:test:orders" xmlns:t="urn:orderhub:test:orders" '
+        'xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
+    )
+    text = ENVELOPE.format(PAGE.format(page)).replace("<s:Envelope ", f"<s:Envelope {spaces} ")
+    source = make()
+    exchange.does(raw={"text": text})
+    bad, good = source.pull("orders", None)
+    assert [numbers(bad.data), numbers(good.data)] == [["N-1"], ["N-0"]]
+    for part in (bad, good):
+        assert b'xmlns:q="urn:orderhub:test:orders"' in (part.data or b"")
+
+
 def test_without_the_check_the_answer_is_taken_as_it_is(exchange: soap.Exchange, make: Make) -> None:
     exchange.put(soap.order("W-3", issuedOn=""))
     [page] = make(check_answers=False).pull("orders", None)
     assert page.problem is None
     assert numbers(page.data) == ["W-3"]
-
-
-ENVELOPE = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'
-PAGE = '<OrderPage xmlns="urn:orderhub:test:exchange">{}</OrderPage>'
 
 
 @pytest.mark.parametrize(
@@ -414,6 +435,22 @@ def test_schemas_that_do_not_say_what_they_import_are_understood(exchange: soap.
     with soap.served(exchange, inline) as wsdl:
         pages = list(make(url=wsdl).pull("orders", None))
     assert [bool(page.problem) for page in pages] == [True, False]
+
+
+def test_what_every_other_wsdl_imports_is_there_already(exchange: soap.Exchange, make: Make) -> None:
+    """The arrays of SOAP encoding and the attributes of XML come from the web in other programs, each time."""
+    encoding = "http://schemas.xmlsoap.org/soap/encoding/"
+    types = (
+        f'<xs:import namespace="{encoding}"/><xs:import namespace="http://www.w3.org/XML/1998/namespace"/>'
+        f'<xs:complexType name="List"><xs:complexContent><xs:restriction xmlns:e="{encoding}" base="e:Array">'
+        '<xs:attribute ref="e:arrayType" xmlns:w="http://schemas.xmlsoap.org/wsdl/" w:arrayType="xs:string[]"/>'
+        '</xs:restriction></xs:complexContent></xs:complexType><xs:element name="Listed"><xs:complexType><xs:sequence>'
+        '<xs:element name="list" type="x:List"/></xs:sequence><xs:attribute ref="xml:lang"/></xs:complexType></xs:element>'
+    )
+    first = '<xs:element name="Ping">'
+    with soap.served(exchange, lambda text: text.replace(first, types + first, 1)) as wsdl:
+        health = make(url=wsdl).check()
+    assert health.ok, health.sentence
 
 
 def test_a_schema_that_contradicts_itself_is_told(exchange: soap.Exchange, make: Make) -> None:
