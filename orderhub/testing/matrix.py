@@ -99,11 +99,16 @@ class Matrix:
             (
                 connector,
                 test,
-                ", ".join(self._peers[connector, test]) or "not named",
+                ", ".join(self._peers[connector, test]) or self._nobody(self._cells[connector, test]),
                 self._cells[connector, test],
             )
             for connector, test in sorted(self._cells)
         ]
+
+    @staticmethod
+    def _nobody(cells: Mapping[str, Cell]) -> str:
+        ran = any(cell.passed or cell.failed for cell in cells.values())
+        return "not named" if ran else "nothing: not run"
 
     def markdown(self) -> str:
         """The table and what stands below it."""

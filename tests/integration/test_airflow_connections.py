@@ -206,6 +206,17 @@ def test_airflow_shows_forms_for_the_hubs_connections_and_the_command_line_finds
         assert [row["use"] for row in rows] == ["pull", "load tryton", "load warehouse"], rows
         assert {row["result"] for row in rows} == {"ok"}, rows
 
+        # the button of the pages asks in a process that Airflow's API server starts
+        asked = hub.client.post(
+            "/orderhub/api/v1/connectors/check", json={"flow": "edifact_orders"}, timeout=160
+        )
+        assert asked.status_code == 200, asked.text
+        assert {(one["use"], one["ok"]) for one in asked.json()} == {
+            ("pull", True),
+            ("load tryton", True),
+            ("load warehouse", True),
+        }, asked.text
+
         code, said, errors = hub.orderhub("connection", "check", "nobody_knows_it")
         assert code == 2
         assert "Make one in Airflow" in errors

@@ -216,7 +216,9 @@ class Poller:
             return
         if answer.problem:
             self.figures.failed += 1
-            self._failed(use, answer.problem, answer.code)
+            # the hub's own trouble is nobody else's, and the intake tells of it
+            if not answer.code.startswith("LEDGER"):
+                self._failed(use, answer.problem, answer.code)
             self._schedule.failed(use.flow)
             return
         self.figures.answered += 1
