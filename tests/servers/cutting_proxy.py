@@ -23,15 +23,20 @@ class CuttingProxy:
         self.cuts = 0
         self._lock = threading.Lock()
         self._pieces_up: int | None = None
+        self._later: list[int] = []
         self._bytes_down: int | None = None
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
-    def cut_after_pieces_sent(self, count: int | None) -> None:
-        """Cut before the client's next piece number ``count`` (from 0) is forwarded; None: no longer."""
+    def cut_after_pieces_sent(self, count: int | None, *later: int) -> None:
+        """Cut before the client's next piece number ``count`` (from 0) is forwarded; None: no longer.
+
+        :param later: after a cut, the counts for the next ones.
+        """
         with self._lock:
             self._pieces_up = count
+            self._later = list(later)
 
     def cut_after_bytes_received(self, count: int | None) -> None:
         """Cut once so many bytes more went to the client; None: no longer."""
@@ -82,7 +87,7 @@ class CuttingProxy:
             if up and self._pieces_up is not None:
                 self._pieces_up -= 1
                 if self._pieces_up < 0:
-                    self._pieces_up = None
+                    self._pieces_up = self._later.pop(0) if self._later else None
                     self.cuts += 1
                     return True
             if not up and self._bytes_down is not None:

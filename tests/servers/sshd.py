@@ -35,13 +35,14 @@ KbdInteractiveAuthentication no
 UseDNS no
 MaxStartups 100
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp
+ForceCommand internal-sftp -d {folder}/home
 """
 
 
 @dataclass(frozen=True)
 class Sshd:
-    """A running server; ``user_key`` is the path of the private key that it lets in, ``folder`` one of its own."""
+    """A running server; ``user_key`` is the path of the private key that it lets in, ``folder`` one of its own,
+    ``home`` the one that a sign-in leads to."""
 
     port: int
     user: str
@@ -54,6 +55,10 @@ class Sshd:
     @property
     def fingerprint(self) -> str:
         return self.host_key.get_fingerprint()
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
 
     def give(self, path: Path) -> None:
         """Make the user of the server the owner of a folder and what is in it."""
@@ -141,6 +146,7 @@ def running_sshd(*, ordinary: bool = False) -> Iterator[Sshd]:
                 pam="yes" if uid != 0 else "no",
             )
         )
+        (folder / "home").mkdir()
         for path in folder.iterdir():
             os.chown(path, uid, -1)
         log = folder / "log"
