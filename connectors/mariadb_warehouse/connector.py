@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import pydantic
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from connectors.mariadb_warehouse.failures import MariaDbFailures
 from connectors.mariadb_warehouse.local_data import LocalDataConnection
 from connectors.mariadb_warehouse.store import MariaDbStore
+from orderhub.connector import Ports
 from orderhub.errors import ConnectorRefused
 from orderhub.star.sql_warehouse import SqlWarehouse, SqlWarehouseSettings
 from orderhub.transport.tls import tls_context
@@ -31,15 +33,24 @@ class MariaDbWarehouse(SqlWarehouse[MariaDbWarehouseSettings]):
     settings_type = MariaDbWarehouseSettings
     failures = MariaDbFailures()
 
+    def __init__(self, settings: MariaDbWarehouseSettings, ports: Ports) -> None:
+        super().__init__(settings, ports)
+        self._composed: dict[Any, str] = {}
+
     def make_engine(self) -> sa.Engine:
         """READ COMMITTED: what a merge sees is what was committed before it got the lock."""
         return sa.create_engine(
-            "mysql+pymysql://", creator=self._connect, isolation_level="READ COMMITTED", pool_pre_ping=True
+            "mysql+pymysql://",
+            creator=self._connect,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            # by place: the store binds some statements itself
+            paramstyle="format",
         )
 
     def make_store(self, connection: sa.Connection) -> MariaDbStore:
         """The store with LOAD DATA."""
-        return MariaDbStore(connection, self.star)
+        return MariaDbStore(connection, self.star, self._composed)
 
     def _connect(self) -> LocalDataConnection:
         credentials = self.ports.credentials(self.settings.connection)
@@ -50,7 +61,8 @@ class MariaDbWarehouse(SqlWarehouse[MariaDbWarehouseSettings]):
                 f"The connection {self.settings.connection!r} does not name a MySQL or MariaDB database.",
                 todo="Give it an address like mysql://host:3306 and the database's name as its schema.",
             )
-        secured = credentials.extra.get("tls") or credentials.extra.get("ca_file")
+        wanted = str(credentials.extra.get("tls", "")).lower() in ("true", "1", "yes", "on")
+        secured = wanted or bool({"ca_file", "client_certificate"} & set(credentials.extra))
         return LocalDataConnection(
             host=url.hostname,
             port=url.port or 3306,

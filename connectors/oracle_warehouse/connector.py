@@ -53,7 +53,7 @@ class OracleWarehouse(SqlWarehouse[OracleWarehouseSettings]):
                 todo="Give it an address like oracle://host:1521 and the service's name as its schema.",
             )
         secured: dict[str, Any] = {}
-        if url.scheme == "oracles" or credentials.extra.get("tls"):
+        if url.scheme == "oracles" or {"ca_file", "client_certificate"} & set(credentials.extra):
             secured = {"protocol": "tcps", "ssl_context": tls_context(credentials)}
         connection = oracledb.connect(
             host=url.hostname,

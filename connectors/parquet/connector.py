@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -119,8 +120,10 @@ class ParquetConnector(Connector[ParquetSettings]):
     def _warehouse(self) -> Warehouse:
         if self._opened is None:
             credentials = self.ports.credentials(self.settings.connection)
-            options = dict(credentials.extra.get("storage_options") or {})
+            given = credentials.extra.get("storage_options") or {}
             try:
+                # a form gives an object, an environment variable may give its text
+                options = dict(json.loads(given) if isinstance(given, str) else given)
                 self._opened = Warehouse(Files.at(credentials.url, **options))
             except (ValueError, ImportError, TypeError) as error:
                 raise ConnectorRefused(

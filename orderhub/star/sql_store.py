@@ -4,7 +4,7 @@ bulk path, the clock) is a subclass's."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -47,7 +47,7 @@ class SqlStore:
         return {
             by_hash[row[0]]: Known(row[1], row[2])
             for chunk in _chunks(list(by_hash))
-            for row in self.connection.execute(wanted.where(load.key_hash.in_(chunk)))
+            for row in self.ask(wanted, load.key_hash, chunk)
         }
 
     def current(self, table: Table, names: Sequence[Name]) -> Mapping[Name, Current]:
@@ -62,9 +62,17 @@ class SqlStore:
         )
         found: dict[Name, Current] = {}
         for chunk in _chunks(list(by_hash)):
-            for row in self.connection.execute(wanted.where(columns.open_identity.in_(chunk))):
-                found[by_hash[row[0]]] = Current(*row[1:5], row[5].replace(tzinfo=dt.UTC))
+            for row in self.ask(wanted, columns.open_identity, chunk):
+                found[by_hash[row[0]]] = Current(
+                    row[1], row[2], row[3], row[4], row[5].replace(tzinfo=dt.UTC)
+                )
         return found
+
+    def ask(
+        self, wanted: sa.Select[Any], column: sa.ColumnElement[Any], hashes: Sequence[str]
+    ) -> Iterable[Sequence[Any]]:
+        """The rows whose column is one of these hashes."""
+        return self.connection.execute(wanted.where(column.in_(hashes)))
 
     def reserve(self, table: Table, versions: int, loads: int) -> tuple[Sequence[int], Sequence[int]]:
         counter = self.star.counter

@@ -38,8 +38,17 @@ def row(*values: Value) -> str:
 
 
 def loads(found: Sequence[Load], *, hashed: bool = False) -> Iterator[str]:
-    """The loads."""
-    return (row(*records.load_row(load, hashed=hashed)) for load in found)
+    """The loads. Written out like the lines of an order: there is one for each document."""
+    escapes = _ESCAPES
+    for load in found:
+        item, name, outcome = load.item, load.name, load.outcome
+        end = f"\t{records.key_hash(item.key)}\n" if hashed else "\n"
+        yield (
+            f"{load.id}\t{item.key.translate(escapes)}\t{type(item.document).document_name}\t"
+            f"{name.identity.translate(escapes)}\t{name.company.translate(escapes)}\t{name.environment}\t{item.source}\t"
+            f"{item.load}\t{outcome.state}\t{load.version_id}\t{outcome.version}\t"
+            f"{(outcome.reference or '').translate(escapes)}{end}"
+        )
 
 
 def versions(found: Sequence[Version], moment: Moment, *, hashed: bool = False) -> Iterator[str]:

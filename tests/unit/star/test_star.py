@@ -133,6 +133,11 @@ def test_the_fast_text_of_order_lines_is_the_ordinary_one() -> None:
     plain = "".join(text.row(*line) for line in records.line_rows(version, records.naive))
     assert "".join(text.lines([version], records.naive)) == plain
     assert "a\\tb\\\\c\\nd\\re\ufffdf" in plain
+    odd_key = msgspec.structs.replace(item, key="k\t1", identity="i\\2", company="c\n3")
+    outcome = Outcome(key="k\t1", state=OutcomeState.WRITTEN, reference="A\t v1", version=1)
+    load = Load(9, odd_key, Name("c\n3", "test", "i\\2"), outcome, 7)
+    for hashed in (False, True):
+        assert "".join(text.loads([load], hashed=hashed)) == text.row(*records.load_row(load, hashed=hashed))
 
 
 def item(
