@@ -1,21 +1,24 @@
-"""WS-Security of a request: time stamp, UsernameToken (Profile 1.1) and X.509 signature, in this order."""
+"""WS-Security: time stamp, UsernameToken (Profile 1.1) and X.509 signature of requests, in this order; the signature of
+answers."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import xmlsec
 from lxml import etree
+from zeep import ns
 from zeep.wsse.signature import BinarySignature, MemorySignature
 from zeep.wsse.username import UsernameToken
 from zeep.wsse.utils import WSU, get_security_header
 
 from connectors.soap.settings import SoapSettings
 from orderhub.connector import Credentials
-from orderhub.errors import ConnectorRefused
+from orderhub.errors import ConnectorProtocolError, ConnectorRefused
 
+_EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 #: Its stubs lack the constants that it makes when it is loaded.
 _xmlsec: Any = xmlsec
 #: How long a signed message counts where the settings do not say.
@@ -60,6 +63,55 @@ class Security:
                 raise _unusable(f"the key cannot sign ({error})") from error
 
 
+class Verification:
+    """Holds answers to the service's certificate: the body must be what was signed.
+
+    :raises ConnectorRefused: the connection has no `service_certificate` that can be read.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        try:
+            self._key = _xmlsec.Key.from_memory(
+                _pem(credentials, "service_certificate"), _xmlsec.KeyFormat.CERT_PEM
+            )
+        except (xmlsec.Error, ValueError, TypeError) as error:
+            raise ConnectorRefused(
+                "The connection's service_certificate is no PEM certificate.",
+                todo="Give the certificate with which the service signs, as a PEM file or text.",
+            ) from error
+
+    def verify(self, envelope: etree._Element, body: etree._Element) -> None:
+        """:raises SoapUnsigned: no signature, another key, a changed body, or it is not the body that was signed."""
+        signatures = envelope.findall(f"{{*}}Header/{{{ns.WSSE}}}Security/{{{ns.DS}}}Signature")
+        if len(signatures) != 1:
+            raise _unsigned(f"It has {len(signatures)} signatures.")
+        context = _xmlsec.SignatureContext()
+        context.key = self._key
+        marked: dict[str, etree._Element] = {}
+        for element in envelope.iter(tag=etree.Element):
+            mark = element.get(f"{{{ns.WSU}}}Id")
+            if mark in marked:
+                raise _unsigned(f"Two of its elements are called {mark!r}.")
+            if mark is not None:
+                marked[mark] = element
+                context.register_id(element, "Id", ns.WSU)
+        references = signatures[0].findall(f"{{{ns.DS}}}SignedInfo/{{{ns.DS}}}Reference")
+        if not any(marked.get((one.get("URI") or "").removeprefix("#")) is body for one in references):
+            raise _unsigned("Its signature is not one of the body.")
+        if {one.get("Algorithm") for one in signatures[0].iter(f"{{{ns.DS}}}Transform")} - {_EXCLUSIVE}:
+            raise _unsigned("Its signature is one of something made from the body.")
+        try:
+            context.verify(signatures[0])
+        except xmlsec.Error as error:
+            raise _unsigned("Its signature is not the service's, or it was changed on the way.") from error
+
+
+class SoapUnsigned(ConnectorProtocolError):
+    """An answer that the service did not sign as it is."""
+
+    code: ClassVar[str] = "SOAP_ANSWER_UNSIGNED"
+
+
 class _Signature(BinarySignature):  # type: ignore[misc]  # zeep has no types
     """Key and certificate from memory, the certificate as a token of its own in the header."""
 
@@ -97,6 +149,13 @@ def _unusable(why: str) -> ConnectorRefused:
     return ConnectorRefused(
         f"The connection cannot sign: {why}.",
         todo="Give signing_key and signing_certificate as PEM files or texts in the connection's extra.",
+    )
+
+
+def _unsigned(why: str) -> SoapUnsigned:
+    return SoapUnsigned(
+        f"An answer is not signed as it should be. {why}",
+        todo="Check service_certificate of the connection, and ask the service's owner.",
     )
 
 

@@ -17,7 +17,7 @@ from zeep.wsa import WsAddressingPlugin
 from connectors.soap.documents import Documents
 from connectors.soap.faults import SOAP_11, SOAP_12, error_of, fault_of
 from connectors.soap.schema import Problem
-from connectors.soap.security import Security
+from connectors.soap.security import Security, Verification
 from connectors.soap.settings import SoapSettings
 from connectors.soap.wsdl import BROKEN, Description, answer_tag
 from connectors.soap.xml import local, parse
@@ -56,6 +56,7 @@ class Service:
         self._settings = settings
         self._client = client
         self._security = Security(settings, credentials)
+        self._verification = Verification(credentials) if settings.verify else None
         self.described = Description(settings, credentials, documents, client.guard)
 
     # Requests
@@ -134,7 +135,8 @@ class Service:
         :raises SoapFault: a fault that says no; :class:`SoapDenied`, :class:`SoapAbsent`, :class:`SoapKnown` are such.
         :raises ConnectorUnavailable: not executed, or a read without an answer.
         :raises OutcomeUnclear: a write that was sent and whose outcome is not known.
-        :raises ConnectorRefused: a status that says no. :raises ConnectorProtocolError: the answer is no SOAP.
+        :raises ConnectorRefused: a status that says no. :raises ConnectorProtocolError: the answer is no SOAP,
+            or not signed (:class:`SoapUnsigned`).
         """
         chosen = self.described.operation(operation)
         headers = self._http_headers(chosen)
@@ -214,6 +216,9 @@ class Service:
         failure = self._error(operation, body, answer.status_code, effect=effect)
         if failure is not None:
             raise failure
+        above = body.getparent()
+        if self._verification is not None and above is not None:
+            self._verification.verify(above, body)
         return next(body.iterchildren(tag=etree.Element), body)
 
     def _body(self, operation: Any, answer: httpx.Response) -> etree._Element:

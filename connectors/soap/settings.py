@@ -117,6 +117,8 @@ class SoapSettings(ConnectorSettings):
     ws_security: Literal["none", "plain", "digest"] = "none"
     #: Sign body and time stamp with the connection's key.
     sign: bool = False
+    #: Take answers only that the service signed, by the connection's ``service_certificate``.
+    verify: bool = False
     #: A time stamp in the security header, valid for so many seconds; 0: none (a signature always has one).
     timestamp_seconds: int = pydantic.Field(0, ge=0, le=3600)
     pull: PullCall | None = None

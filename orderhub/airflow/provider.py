@@ -109,6 +109,7 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
             "endpoint": _text("Requests go to", "Instead of where the WSDL sends them."),
             "signing_key": _text("Signing key", "PEM file, for WS-Security signatures."),
             "signing_certificate": _text("Signing certificate", "PEM file."),
+            "service_certificate": _text("The service's certificate", "PEM file, to verify its answers."),
             "signing_key_password": _secret("Password of the signing key"),
         },
         hidden=("schema",),

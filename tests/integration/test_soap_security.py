@@ -188,6 +188,26 @@ def test_a_token_and_a_signature_together(exchange: soap.Exchange) -> None:
     assert len(exchange.told()["submitted"]) == 1
 
 
+@pytest.mark.parametrize("case", ["good", "unsigned", "stranger", "tamper", "wrap"])
+def test_answers_are_taken_only_as_the_service_signed_them(exchange: soap.Exchange, case: str) -> None:
+    certificate, key = made_certificate("service")
+    made = connector(exchange.wsdl(), more={"verify": True}, service_certificate=pem(certificate))
+    signer = made_certificate("stranger")[1] if case == "stranger" else key
+    if case != "unsigned":
+        exchange.does(sign={"key": key_pem(signer), case: "X-1"})
+    item = load_item(sample_order("S-5"))
+    [outcome] = made.load([item])
+    if case == "good":
+        assert (outcome.state, outcome.reference) == ("written", "X-1")
+    else:
+        assert (outcome.state, outcome.code) == ("unclear", "SOAP_ANSWER_UNSIGNED")
+        with pytest.raises(ConnectorProtocolError, match="not signed"):
+            made.find([item.key])
+    assert made.check().ok is (case in ("good", "tamper")), "this one has no such text to change"
+    made.close()
+    assert exchange.effects([item.key]) == {item.key: 1}
+
+
 # What may be fetched
 
 

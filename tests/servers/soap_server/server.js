@@ -151,6 +151,38 @@ function control(req, res) {
   });
 }
 
+// An answer with its body signed; {sign: {key, tamper, wrap}} of the mode asks for it.
+function signed(text) {
+  const wsu = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+  const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+  const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+  const prepared = text.replace(
+    "<soap:Body>",
+    `<soap:Header><e:Security xmlns:e="${wsse}"/></soap:Header><soap:Body xmlns:u="${wsu}" u:Id="body">`,
+  );
+  const made = new SignedXml({
+    privateKey: mode.sign.key,
+    idMode: "wssecurity",
+    signatureAlgorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+    canonicalizationAlgorithm: exclusive,
+  });
+  made.addReference({
+    xpath: "//*[local-name(.)='Body']",
+    transforms: [exclusive],
+    digestAlgorithm: "http://www.w3.org/2001/04/xmlenc#sha256",
+  });
+  made.computeSignature(prepared, { location: { reference: "//*[local-name(.)='Security']", action: "append" } });
+  const whole = made.getSignedXml();
+  if (mode.sign.tamper) return whole.replace(mode.sign.tamper, "X-0");
+  if (mode.sign.wrap) {
+    // the signed body is moved into the header, and another one put in its place
+    const body = /<soap:Body[^]*<\/soap:Body>/.exec(whole)[0];
+    const other = body.replace(/u:Id="body"/, "").replace(mode.sign.wrap, "X-0");
+    return whole.replace(body, other).replace("</soap:Header>", `<w:Old xmlns:w="urn:w">${body}</w:Old></soap:Header>`);
+  }
+  return whole;
+}
+
 // What may go wrong on the way: {cut: n, after: bool} ends the connection at the n-th request, before it is done or after;
 // {half: true} ends it in the middle of an answer; {answer: text, status: n} answers something else; {redirect: url};
 // {documents: {path: text}} serves documents.
@@ -223,6 +255,9 @@ server.listen(0, "127.0.0.1", async () => {
           callback: (error) => (error ? reject(error) : resolve()),
         });
         at.log = (kind, data, req) => { if (kind === "received") req.xml = data; };
+        at.on("response", (response) => {
+          if (mode.sign) response.result = signed(response.result);
+        });
         at.authenticate = (security, callback, req) => {
           try {
             return check(security, req);
