@@ -6,11 +6,12 @@ import contextlib
 import logging
 import socket
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pika
 from pika import exceptions as driver
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
@@ -63,7 +64,7 @@ def typed(place: str) -> Iterator[None]:
     """Errors of the driver as errors of the hub. ``place`` says what was asked, for people."""
     try:
         yield
-    except (driver.AMQPError, driver.ChannelError, OSError) as error:
+    except (driver.AMQPError, driver.ChannelError, AMQPConnectorException, OSError) as error:
         raise as_hub_error(error, place) from error
 
 
@@ -90,7 +91,9 @@ def as_hub_error(error: Exception, place: str) -> ConnectorError:
         return ConnectorProtocolError(
             f"{place}: the broker broke off: {said}.", todo="Look at the broker's log."
         )
-    if isinstance(error, (driver.AMQPConnectionError, driver.AMQPChannelError, OSError)):
+    if isinstance(
+        error, (driver.AMQPConnectionError, driver.AMQPChannelError, AMQPConnectorException, OSError)
+    ):
         return ConnectorUnavailable(
             f"{place}: the broker does not answer: {said}.", todo="Check that it runs and can be reached."
         )
@@ -99,12 +102,35 @@ def as_hub_error(error: Exception, place: str) -> ConnectorError:
     )
 
 
+class _Connection(pika.BlockingConnection):  # type: ignore[misc]  # pika has no types
+    """pika waits for an answer for as long as the broker shows signs of life; this one breaks off after so many seconds. A
+    confirm may never come: a quorum queue whose leader is away keeps the message, and says nothing."""
+
+    def __init__(self, parameters: pika.ConnectionParameters, seconds: float) -> None:
+        self._seconds = seconds
+        super().__init__(parameters)
+
+    def _flush_output(self, *waiters: Callable[[], bool]) -> None:
+        # all waiting is done here, and pika has no parameter for it
+        loop, connection = self._impl.ioloop, self._impl
+        late = driver.AMQPConnectionError(f"no answer within {self._seconds:g} s")
+        timer = loop.call_later(self._seconds, lambda: connection._terminate_stream(late))
+        try:
+            super()._flush_output(*waiters)
+        finally:
+            # of a connection that is closed, the loop is closed too
+            if not self.is_closed:
+                loop.remove_timeout(timer)
+
+
 class Broker:
     """A connection that is opened at first use, and anew when it was lost."""
 
-    def __init__(self, credentials: Credentials, timeout: float) -> None:
+    def __init__(self, credentials: Credentials, timeout: float, *, idle: float = 0) -> None:
+        """``timeout`` is for one answer; ``idle`` what a consumer waits on top of it for messages."""
         self._parameters = parameters(credentials, timeout)
-        self._connection: pika.BlockingConnection | None = None
+        self._seconds = timeout + idle
+        self._connection: _Connection | None = None
 
     def channel(self) -> BlockingChannel:
         """A channel of its own; a connection that the broker gave up meanwhile is opened again."""
@@ -118,7 +144,7 @@ class Broker:
         # pika leaves the socket of a failed attempt to the garbage collector, so the way is tried without it first
         where = (self._parameters.host, self._parameters.port)
         socket.create_connection(where, timeout=self._parameters.socket_timeout).close()
-        self._connection = pika.BlockingConnection(self._parameters)
+        self._connection = _Connection(self._parameters, self._seconds)
         return self._connection.channel()
 
     def close(self) -> None:

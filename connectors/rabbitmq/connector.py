@@ -260,7 +260,7 @@ class RabbitMqConnector(Connector[RabbitMqSettings]):
     def _channel(self) -> Iterator[BlockingChannel]:
         if self._opened is None:
             credentials = self.ports.credentials(self.settings.connection)
-            self._opened = Broker(credentials, self.settings.timeout_seconds)
+            self._opened = Broker(credentials, self.settings.timeout_seconds, idle=self.settings.idle_seconds)
         channel = self._opened.channel()
         try:
             yield channel

@@ -18,7 +18,7 @@ class RabbitMqSettings(ConnectorSettings):
     connection: str
     queue: str | None = pydantic.Field(None, min_length=1, max_length=255)
     declare: bool = False
-    queue_type: Literal["classic", "quorum"] = "quorum"
+    queue_type: Literal["classic", "quorum"] = "classic"
     dead_letter: str | None = pydantic.Field(None, min_length=1, max_length=255)
     prefetch: int = pydantic.Field(50, ge=1, le=5000)
     max_messages: int = pydantic.Field(10_000, ge=1)

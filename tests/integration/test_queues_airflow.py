@@ -52,7 +52,7 @@ def test_airflow_runs_flows_when_a_message_or_a_post_arrives(
     for name in ("answers", "orders", "orders.refused"):
         channel.queue_delete(name)
     channel.queue_declare("answers", durable=True)
-    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": "quorum"})
+    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": "classic"})
     broker.close()
     with (
         stack_with(flows_folder=flows) as stack,

@@ -25,6 +25,7 @@ class CuttingProxy:
         self._failure = Failure()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._silent = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -39,6 +40,15 @@ class CuttingProxy:
         finally:
             with self._lock:
                 self._left = None
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """While it is entered, nothing that the server says comes through; what is sent to it does."""
+        self._silent.set()
+        try:
+            yield
+        finally:
+            self._silent.clear()
 
     def close(self) -> None:
         """Stop listening; connections end."""
@@ -76,7 +86,8 @@ class CuttingProxy:
                 if not data:
                     return
                 if end is server:
-                    client.sendall(data)
+                    if not self._silent.is_set():
+                        client.sendall(data)
                     continue
                 cut = self._cut()
                 if cut == "before":
