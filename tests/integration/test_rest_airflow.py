@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -28,13 +27,10 @@ def until(condition: Callable[[], object], what: str, seconds: float = 90) -> No
         time.sleep(0.2)
 
 
-def test_airflow_runs_the_flow_from_pages_into_sap(
-    stack_with: Callable[..., AbstractContextManager[Stack]],
-) -> None:
+def test_airflow_runs_the_flow_from_pages_into_sap(stack: Stack) -> None:
     with (
         rest_server() as shop,
         mock_sap() as sap,
-        stack_with(flows_folder=Path(FLOWS)) as stack,
         httpx.Client(
             base_url=stack.endpoints.airflow_url,
             headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
@@ -57,6 +53,7 @@ def test_airflow_runs_the_flow_from_pages_into_sap(
                 "extra": json.dumps(extra),
             }
             airflow.post("/api/v2/connections", json=entered).raise_for_status()
+        shutil.copytree(FLOWS, stack.settings.path("flows_folder"), dirs_exist_ok=True)
         until(lambda: airflow.get(f"/api/v2/dags/{FLOW}").is_success, "the flow's DAG")
         tasks = {one["task_id"] for one in airflow.get(f"/api/v2/dags/{FLOW}/tasks").json()["tasks"]}
         assert {"pull", "translate", "validate", "load_odata", "load_warehouse", "acknowledge"} <= tasks
@@ -76,3 +73,5 @@ def test_airflow_runs_the_flow_from_pages_into_sap(
         assert page.is_success
         assert "odata" in page.text
         assert "A-4" in airflow.get("/orderhub/documents", params={"flow": FLOW}).text
+        # the servers end here, and nobody is to ask them any more
+        airflow.patch(f"/api/v2/dags/{FLOW}", json={"is_paused": True}).raise_for_status()

@@ -29,7 +29,7 @@ class MockSap:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, trust_env=False, auth=(USER, PASSWORD))
+        self.http = httpx.Client(base_url=url, trust_env=False, auth=(USER, PASSWORD), timeout=60)
 
     def reset(self) -> None:
         """Its first state, without orders; sessions and tokens end."""

@@ -21,7 +21,7 @@ class RestServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, trust_env=False)
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=60)
 
     def reset(self, **state: Any) -> None:
         """Empty, but for what is given."""
