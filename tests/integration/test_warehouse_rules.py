@@ -26,6 +26,19 @@ from connectors.parquet.log import Log
 from connectors.parquet.reading import Warehouse
 from orderhub.connector import Connector, Credentials, LoadItem, OutcomeState
 from orderhub.connector_registry import registry
+from orderhub.documents import (
+    DOCUMENT_TYPES,
+    Demand,
+    Document,
+    Item,
+    Party,
+    Receipt,
+    ReceiptLine,
+    StockLevel,
+    Supplier,
+    SupplierItem,
+)
+from orderhub.documents.order import LineItem
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
 from orderhub.ledger.engine import create_engine
 from orderhub.testing import PortsForTests, load_item, sample_order
@@ -113,6 +126,67 @@ def test_versions_keys_and_revisions(three: tuple[Connector[Any], Open]) -> None
         "5": ("A v3", 3),
     }
     assert sorted(number for _, number, _ in look()) == ["A", "B"]
+
+
+DAY = dt.date(2026, 11, 2)
+ONE_OF_EACH: list[Document] = [
+    sample_order("A"),
+    Supplier(number="S", name="Nord", active=False),
+    SupplierItem(
+        supplier_number="S",
+        item_number="I",
+        unit="C62",
+        price=Decimal("1.2345678901"),
+        currency="EUR",
+        price_base_quantity=Decimal(100),
+        price_valid_from=DAY,
+        price_valid_to=dt.date(9999, 12, 31),
+        lead_time_days=0,
+    ),
+    Item(number="I", name="Bolt", unit="C62"),
+    Receipt(
+        number="R",
+        received_on=dt.date(1, 1, 1),
+        supplier=Party(name="Nord"),
+        lines=[
+            ReceiptLine(
+                number=1,
+                item=LineItem(buyer_code="I"),
+                quantity_received=Decimal("1E+27"),
+                quantity_rejected=Decimal("-0.0000000001"),
+                unit="C62",
+                order_line_number=2**40,
+            )
+        ],
+    ),
+    StockLevel(item_number="I", location="L", quantity=Decimal(1), unit="C62", as_of=DAY),
+    Demand(item_number="I", period_from=DAY, period_to=DAY, quantity=Decimal("0.5"), unit="C62"),
+]
+
+
+def test_every_document_type_is_taken_and_has_versions(three: tuple[Connector[Any], Open]) -> None:
+    connector, _ = three
+
+    def items(mark: str, documents: list[Document]) -> list[LoadItem]:
+        return [
+            LoadItem(
+                key=f"{mark} {one.document_name}",
+                identity=f"c:{one.document_name}:{one.number}",
+                document=one,
+                company="c",
+                source=1,
+                load=1,
+            )
+            for one in documents
+        ]
+
+    assert {type(document).document_name for document in ONE_OF_EACH} == set(DOCUMENT_TYPES)
+    assert states(connector, *items("1", ONE_OF_EACH)) == [(WRITTEN, 1)] * 7
+    assert states(connector, *items("2", ONE_OF_EACH)) == [(UNCHANGED, 1)] * 7
+    changed = [msgspec.structs.replace(one, source_system="other") for one in ONE_OF_EACH]
+    assert states(connector, *items("3", changed)) == [(WRITTEN, 2)] * 7
+    found = connector.find([item.key for item in items("3", changed)])
+    assert {one.reference for one in found.values()} == {f"{one.number} v2" for one in ONE_OF_EACH}
 
 
 def test_no_case_space_accent_or_script_makes_two_identities_one(
