@@ -18,13 +18,13 @@ import sqlalchemy as sa
 
 from benchmarks import Result
 from benchmarks.servers import mariadb, mariadb_is_there, postgres
+from connectors.sql.chosen import Chosen
 from connectors.sql.connector import SqlConnector
 from connectors.sql.reading import Reader
 from connectors.sql.sessions import connect
 from connectors.sql.sessions.address import address
 from connectors.sql.sessions.odbc import connection_string
 from connectors.sql.settings import SqlSettings
-from connectors.sql.statements import Chosen
 from orderhub.connector import Credentials
 from orderhub.testing import PortsForTests
 

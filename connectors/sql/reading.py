@@ -8,10 +8,11 @@ from typing import Any, overload
 
 import pyarrow as pa
 
+from connectors.sql.chosen import Chosen
 from connectors.sql.documents import arrays, below, keys, refuse_twice, rows_of
 from connectors.sql.sessions.base import Session
 from connectors.sql.settings import ByOutbox, ByWatermark, Level, SqlSettings
-from connectors.sql.statements import Chosen, LevelPlan, Shape, Statements, describing
+from connectors.sql.statements import LevelPlan, Shape, Statements, describing
 from connectors.sql.values import Described, Kind, fitted
 from orderhub.errors import ConnectorRefused
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sql.bookmarks import KnownKeys, Window
+from connectors.sql.chosen import Chosen
 from connectors.sql.reading import Block, Position, Reader
 from connectors.sql.settings import ByKeys, ByWatermark
-from connectors.sql.statements import Chosen
 from connectors.sql.values import TIMES, fitted, tagged
 from orderhub.connector import Bookmark
 

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
+from connectors.sql.chosen import Chosen
 from connectors.sql.marking import marking
 from connectors.sql.sessions.address import address
 from connectors.sql.sessions.base import bound, compiled
 from connectors.sql.sessions.mysql import MySqlSession
 from connectors.sql.sessions.odbc import connection_string, dialect_named
+from connectors.sql.sessions.worker import FAST_EXECUTEMANY
 from connectors.sql.settings import ByOutbox, SqlSettings
-from connectors.sql.statements import Chosen, Shape, Statements, describing
+from connectors.sql.statements import Shape, Statements, describing
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
 from orderhub.connector_registry import registry
@@ -212,3 +214,17 @@ def test_a_connection_string_cannot_be_added_to() -> None:
 def test_settings_that_cannot_be_meant_are_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         registry().settings("sql", {**SETTINGS, "read": READS["watermark"], **change})
+
+
+@pytest.mark.parametrize(
+    ("driver", "allowed"),
+    [
+        ("psqlodbcw.so", True),
+        ("libmsodbcsql-18.5.so.1.1", True),
+        ("libmaodbc.so", False),
+        ("libsqlite3odbc.so", False),
+        ("", False),
+    ],
+)
+def test_many_rows_in_one_call_only_with_drivers_that_survive_it(driver: str, allowed: bool) -> None:
+    assert bool(FAST_EXECUTEMANY.match(driver)) is allowed
