@@ -6,12 +6,12 @@ import datetime as dt
 import heapq
 import logging
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from connectors.folder.arrivals import interchange_of, no_file, refused
 from connectors.folder.bundles import Gathered, arrival_of, gather, member_text
 from connectors.folder.reply import sweep, write_answer
 from connectors.folder.settings import FolderSettings
@@ -28,7 +28,7 @@ from connectors.folder.tree import (
 )
 from orderhub.connector import Bookmark, Capability, Connector, Health, Interchange, Outcome, Settlement
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.files.names import decoded, encoded, shown
+from orderhub.transport.files.names import decoded, shown
 from orderhub.transport.files.selection import fits, marker_names, stands_for_a_file
 from orderhub.transport.files.settling import CLAIMED
 from orderhub.transport.files.taking import LONGEST_WATCH
@@ -40,15 +40,6 @@ log = logging.getLogger(__name__)
 OVERLAP_NS = 2_000_000_000
 #: Files looked at in one round; of a larger folder the first ones, and it is listed again for the next.
 ROUND = 10_000
-
-_KINDS = (
-    (stat.S_ISLNK, "a symbolic link, which is never followed"),
-    (stat.S_ISDIR, "a folder where a file is expected"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISBLK, "a block device"),
-    (stat.S_ISCHR, "a character device"),
-)
 
 
 class FolderConnector(Connector[FolderSettings]):
@@ -309,7 +300,7 @@ class FolderConnector(Connector[FolderSettings]):
                 log.info("%s waits for %s", name, missing)
                 return None
             problem = f"{missing} did not come within {self.settings.bundle_wait_seconds:g} s after {there}."
-            parts = [self._interchange(member, None, "") for member in bundle.members]
+            parts = [interchange_of(member, None, "") for member in bundle.members]
             return self._bundled(name, bundle, parts, None, problem)
         parts = []
         for member in bundle.members:
@@ -352,9 +343,9 @@ class FolderConnector(Connector[FolderSettings]):
         """The interchange of one file, or None while it is not complete. ``apart`` are the seconds between the first
         look and the second, on the hub's own clock: that of a share may be slow, and every file on it look old."""
         settings = self.settings
-        for belongs, kind in _KINDS:
-            if belongs(first.mode):
-                return self._refused(first, f"is {kind}")
+        kind = no_file(first)
+        if kind is not None:
+            return refused(first, f"is {kind}")
         if settings.complete_when == "stable":
             time.sleep(max(0.0, first_look + apart - time.monotonic()))
         try:
@@ -364,17 +355,13 @@ class FolderConnector(Connector[FolderSettings]):
                     log.debug("%s is gone or still changing", shown(first.name))
                     return None
                 if second.size > settings.max_bytes:
-                    return self._refused(
-                        second, f"has {second.size} bytes; at most {settings.max_bytes} are taken"
-                    )
+                    return refused(second, f"has {second.size} bytes; at most {settings.max_bytes} are taken")
                 data, after = read(parent, second, limit=settings.max_bytes)
         except (FileNotFoundError, NotADirectoryError, NotRegular):
             log.debug("%s was taken away or replaced before it was read", shown(first.name))
             return None
         except PermissionError:
-            return (
-                None if self._may_grow(first) else self._refused(first, "may not be read by the hub's user")
-            )
+            return None if self._may_grow(first) else refused(first, "may not be read by the hub's user")
         if len(data) != second.size or not after.same_state(second):
             log.debug("%s is still being written", shown(first.name))
             return None
@@ -387,7 +374,7 @@ class FolderConnector(Connector[FolderSettings]):
             watched = min(settings.incomplete_after_seconds, LONGEST_WATCH)
             if apart < watched:
                 return self._take(root, after, first_look, watched)
-        return self._interchange(after, data, None) if data else self._refused(after, "is empty")
+        return interchange_of(after, data, None) if data else refused(after, "is empty")
 
     def _may_grow(self, entry: Seen) -> bool:
         """Whether more may still come, by the share's clock: only where nothing but stillness says that a file is
@@ -395,28 +382,6 @@ class FolderConnector(Connector[FolderSettings]):
         if self.settings.complete_when != "stable":
             return False
         return time.time() - entry.changed_ns / 1e9 < self.settings.incomplete_after_seconds
-
-    def _refused(self, entry: Seen, problem: str) -> Interchange:
-        return self._interchange(entry, None, f"{shown(entry.name)} {problem}.")
-
-    def _interchange(self, entry: Seen, data: bytes | None, problem: str | None) -> Interchange:
-        path = "/".join(encoded(part) for part in (*entry.folders, entry.name))
-        modified = dt.datetime.fromtimestamp(entry.modified_ns // 10**9, dt.UTC)
-        return Interchange(
-            name="/".join(shown(part) for part in (*entry.folders, entry.name)),
-            arrival=f"{path}|{entry.size}|{entry.modified_ns}|{entry.inode}",
-            data=data,
-            problem=problem,
-            attributes={"size": str(entry.size), "modified_at": modified.isoformat()},
-            handle={
-                "folders": [encoded(part) for part in entry.folders],
-                "name": encoded(entry.name),
-                "mode": entry.mode,
-                "size": entry.size,
-                "modified_ns": entry.modified_ns,
-                "inode": entry.inode,
-            },
-        )
 
     def _remove_markers(self, root: int, what: Seen) -> None:
         """Take away the markers of a file that is no longer there, unless another file still needs one."""

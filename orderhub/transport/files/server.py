@@ -24,7 +24,6 @@ from orderhub.connector import (
     Health,
     Interchange,
     Outcome,
-    OutcomeState,
     Settlement,
 )
 from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable
@@ -32,6 +31,7 @@ from orderhub.transport.files import answers
 from orderhub.transport.files.arrivals import unusable_name
 from orderhub.transport.files.known import KnownFiles
 from orderhub.transport.files.names import shown
+from orderhub.transport.files.putting import put_answer, sweep
 from orderhub.transport.files.selection import fits, marker_names, stands_for_a_file
 from orderhub.transport.files.settings import FileServerSettings
 from orderhub.transport.files.settling import CLAIMED, Settler
@@ -186,7 +186,10 @@ class FileServerConnector(Connector[SettingsT]):
         def put() -> Outcome:
             store = self._open()
             try:
-                return self._put(store, name, data, key)
+                if not self._swept:
+                    self._swept = True
+                    sweep(store)
+                return put_answer(store, name, data, key)
             except FileNotFoundError as error:
                 raise self._folder_problem(error) from error
             except PermissionError as error:
@@ -201,44 +204,6 @@ class FileServerConnector(Connector[SettingsT]):
                 ) from error
 
         return self._again(put)
-
-    def _put(self, store: FileStore, name: str, data: bytes, key: str) -> Outcome:
-        self._sweep(store)
-        for _ in range(2):
-            found = store.look((name,))
-            if found is not None:
-                return answers.already_there(store.where, name, key, same=_holds(store, found, data))
-            part = answers.part_name(name)
-            try:
-                store.write(part, data)
-                store.rename((part,), (name,))
-            except FileExistsError:
-                self._remove_quietly(store, part)
-                continue  # somebody was faster: look what lies there now
-            except OSError:
-                self._remove_quietly(store, part)
-                raise
-            return Outcome(key=key, state=OutcomeState.WRITTEN, reference=name)
-        return answers.already_there(store.where, name, key, same=False)
-
-    def _remove_quietly(self, store: FileStore, name: str) -> None:
-        try:
-            store.remove((name,))
-        except OSError as error:
-            # what hindered the answer is told; the left-over is removed when it is an hour old
-            log.info("%s was not removed: %s", name, error)
-
-    def _sweep(self, store: FileStore) -> None:
-        """Remove what crashes left of answers that were being written."""
-        if self._swept:
-            return
-        self._swept = True
-        before = (time.time() - answers.LEFT_FOR) * 1e9
-        if not store.lists_cheaply:
-            return
-        for entry in [entry for entry in store.entries() if answers.is_part(entry.name)]:
-            if entry.kind is Kind.FILE and entry.modified_ns < before:
-                self._remove_quietly(store, entry.name)
 
     # The connection
 
@@ -398,10 +363,3 @@ class FileServerConnector(Connector[SettingsT]):
         if self.settings.complete_when != "stable" or content.error is not None:
             return False
         return not (content.data and self.ports.complete(content.data, name=shown(content.entry.name)))
-
-
-def _holds(store: FileStore, entry: Entry, data: bytes) -> bool:
-    if entry.kind is not Kind.FILE or entry.size != len(data):
-        return False
-    [content] = store.contents([entry])
-    return content.error is None and content.data == data
