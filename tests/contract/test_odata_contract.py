@@ -82,7 +82,7 @@ def sap_process() -> Iterator[MockSap]:
         yield system
 
 
-QUICK = {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 20}
+QUICK = {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 60}
 
 
 @without(Capability.PULL)

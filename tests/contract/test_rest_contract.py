@@ -92,7 +92,7 @@ class TestRest(ConnectorContract):
                     "key": "external_id",
                 },
             },
-            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 10},
+            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 60},
         }
 
     @pytest.fixture

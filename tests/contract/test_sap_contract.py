@@ -124,7 +124,7 @@ class TestSapBapi(ConnectorContract):
                 "field": "PurchaseOrderItemText",
                 "reference": "PurchaseOrder",
             },
-            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 20},
+            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 60},
         }
 
     @pytest.fixture
@@ -212,7 +212,7 @@ class TestSapIdoc(TestSapBapi):
                 "given": {"key": "{key}", "client": "100", "sender": "ORDERHUB", "receiver": "MCKCLNT100"},
             },
             "find": {"by": "list"},
-            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 20},
+            "http": {"retry": {"attempts": 1}, "breaker": {"failures": 1000}, "timeout_seconds": 60},
         }
 
     @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_write_without_a_clear_answer_is_never_sent_twice(build: Build, failur
 
 def test_a_write_that_times_out_is_unclear(build: Build) -> None:
     with serving(Script(Answer(stall=5))) as server, pytest.raises(OutcomeUnclear):
-        build(server.url, timeout_seconds=0.2).request("POST", "orders", content=b"{}", effect=True)
+        build(server.url, timeout_seconds=1).request("POST", "orders", content=b"{}", effect=True)
     assert len(server.asked) == 1
 
 
@@ -439,7 +439,7 @@ def test_a_certificate_file_that_is_none_is_a_sentence(build: Build, tmp_path: P
 
 def test_what_fails_again_and_again_is_left_alone_and_tried_again_later(build: Build) -> None:
     with serving(Script(*[Answer(500)] * 3, Answer(body=b"back"))) as server:
-        breaker = BreakerSettings(failures=3, rest_seconds=0.3)
+        breaker = BreakerSettings(failures=3, rest_seconds=300)
         first, second = (build(server.url, attempts=1, breaker=breaker) for _ in range(2))
         for client in (first, second, first):
             with pytest.raises(ConnectorUnavailable):
@@ -448,8 +448,8 @@ def test_what_fails_again_and_again_is_left_alone_and_tried_again_later(build: B
             with pytest.raises(ConnectorUnavailable, match="left alone"):
                 client.request("POST", "orders", effect=True)
         assert len(server.asked) == 3
-        threading.Event().wait(0.35)
-        for client in (first, second):
+        rested = build(server.url, breaker=BreakerSettings(failures=3, rest_seconds=0))
+        for client in (rested, first, second):
             assert client.request("GET", "orders", effect=False).content == b"back"
 
 

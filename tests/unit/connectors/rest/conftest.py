@@ -50,7 +50,7 @@ def make(server: RestServer) -> Iterator[Make]:
         http = {
             "retry": {"attempts": 3, "first_seconds": 0, "most_seconds": 3},
             "breaker": {"failures": 1000},
-            "timeout_seconds": 5,
+            "timeout_seconds": 30,
             **settings.pop("http", {}),
         }
         credentials = Credentials(url=url or server.url, user=user, secret=secret, extra=extra or {})
