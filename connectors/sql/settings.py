@@ -185,6 +185,11 @@ class SqlSettings(Level, ConnectorSettings):
                 raise ValueError(
                     f"read.children names no level of this document: {', '.join(sorted(unknown))}"
                 )
+        if isinstance(self.read, ByKeys) and any(
+            len(key) != len(self.key)
+            for key in (one if isinstance(one, tuple) else (one,) for one in self.read.keys or ())
+        ):
+            raise ValueError(f"each of read.keys needs {len(self.key)} values, one for each column of `key`")
         for path, level in self.levels():
             for name, lookup in level.lookups.items():
                 if not path and any(column.startswith(ABOVE) for column in lookup.join.values()):

@@ -39,7 +39,7 @@ from connectors.sql.settings import (
     Operator,
     SqlSettings,
 )
-from connectors.sql.values import Described, Kind, fitted
+from connectors.sql.values import Described, Kind, fitted, given_value
 
 #: What is selected for a column: the column, or its text where the driver would be slow or inexact.
 AsRead = Callable[[ColumnElement[Any], Kind], ColumnElement[Any]]
@@ -310,7 +310,7 @@ class Statements:
         if value is None:
             return col(of, name).is_(None)
         kind = self.shape.kind(where, name)
-        return col(of, name) == self._bind(fitted(value, kind), kind)
+        return col(of, name) == self._bind(given_value(value, kind, name), kind)
 
     def _conditions(
         self, conditions: Sequence[Condition], where: str, of: FromClause
@@ -324,10 +324,14 @@ class Statements:
         if one.operator is Operator.NOT_NULL:
             return mine.is_not(None)
         if one.operator is Operator.ONE_OF:
-            return or_(*(mine == self._bind(fitted(value, kind), kind) for value in one.values))
+            return or_(
+                *(mine == self._bind(given_value(value, kind, one.column), kind) for value in one.values)
+            )
         if one.operator is Operator.NONE_OF:
-            return and_(*(mine != self._bind(fitted(value, kind), kind) for value in one.values))
-        value = self._bind(fitted(one.value, kind), kind)
+            return and_(
+                *(mine != self._bind(given_value(value, kind, one.column), kind) for value in one.values)
+            )
+        value = self._bind(given_value(one.value, kind, one.column), kind)
         compared: dict[Operator, ColumnElement[bool]] = {
             Operator.EQUAL: mine == value,
             Operator.NOT_EQUAL: mine != value,

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from orderhub.errors import ConnectorRefused
+
 
 class Kind(StrEnum):
     """What a column holds, as far as it matters to a document or to a comparison."""
@@ -127,6 +129,20 @@ def fitted(value: Any, kind: Kind) -> Any:
     if kind is Kind.NUMBER and isinstance(value, int | float):
         return _decimal(str(value))
     return str(value) if kind in (Kind.TEXT, Kind.UUID) else value
+
+
+def given_value(value: Any, kind: Kind, column: str) -> Any:
+    """A value of the settings as a column compares it.
+
+    :raises ConnectorRefused: the column holds no such values.
+    """
+    try:
+        return fitted(value, kind)
+    except ValueError as error:
+        raise ConnectorRefused(
+            f"{value!r} cannot be compared with the column {column}, which is of the kind {kind}.",
+            todo="Correct the value in the settings.",
+        ) from error
 
 
 def _decimal(text: str) -> Decimal:

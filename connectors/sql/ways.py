@@ -11,7 +11,7 @@ from connectors.sql.bookmarks import KnownKeys, Window
 from connectors.sql.chosen import Chosen
 from connectors.sql.reading import Block, Position, Reader
 from connectors.sql.settings import ByKeys, ByWatermark
-from connectors.sql.values import TIMES, fitted, tagged
+from connectors.sql.values import TIMES, fitted, given_value, tagged
 from orderhub.connector import Bookmark
 
 #: A watermark in the future would hide everything that comes before it; clocks and zones differ by less than this.
@@ -62,7 +62,8 @@ class WatermarkWay:
         if window.position is None:
             return bool(self._reader.positions(Chosen(ceiling=self._ceiling()), 1))
         if not self._read.overlap or window.partial:
-            return bool(self._reader.positions(Chosen(after=window.position, ceiling=self._ceiling()), 1))
+            at = window.position
+            return bool(self._reader.positions(Chosen(after=at, floor=at[0], ceiling=self._ceiling()), 1))
         after = None
         while True:
             found = self._reader.positions(
@@ -130,7 +131,10 @@ class KeysWay:
         if self._read.keys is not None:
             for given in self._read.keys:
                 key = given if isinstance(given, tuple) else (given,)
-                yield tuple(fitted(value, kind) for value, kind in zip(key, kinds, strict=True))
+                yield tuple(
+                    given_value(value, kind, name)
+                    for value, kind, name in zip(key, kinds, self._reader.settings.key, strict=True)
+                )
             return
         after: Position | None = None
         while True:

@@ -209,6 +209,7 @@ def test_a_connection_string_cannot_be_added_to() -> None:
         ({"lookups": {"l": {"table": "t", "join": {"a": "../b"}, "columns": ["c"]}}}, "no row above"),
         ({"columns": ["vendor"]}, "two things"),
         ({"sql": "SELECT 1"}, "sql"),
+        ({"read": {"by": "keys", "keys": [1]}}, "needs 2 values"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(change: dict[str, Any], said: str) -> None:
@@ -228,3 +229,13 @@ def test_settings_that_cannot_be_meant_are_refused(change: dict[str, Any], said:
 )
 def test_many_rows_in_one_call_only_with_drivers_that_survive_it(driver: str, allowed: bool) -> None:
     assert bool(FAST_EXECUTEMANY.match(driver)) is allowed
+
+
+def test_a_value_that_its_column_cannot_have_is_refused_by_name() -> None:
+    made = statements("watermark")
+    wrong = SqlSettings.model_validate(
+        {**SETTINGS, "read": READS["watermark"], "where": [{"column": "total", "value": "many"}]}
+    )
+    made = Statements(Shape(wrong, made.shape.described), bound, lambda column, kind: column)
+    with pytest.raises(ConnectorRefused, match="'many' cannot be compared with the column total"):
+        made.headers(Chosen(), 1)
