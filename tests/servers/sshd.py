@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +39,8 @@ MaxStartups 100
 Subsystem sftp internal-sftp
 ForceCommand internal-sftp -d {folder}/home
 """
+
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,13 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, second
     )
 
 
+def end_with_parent() -> None:
+    """In a child before it runs its program: be ended when the test run is, however that ends (Linux only)."""
+    prctl = getattr(_LIBC, "prctl", None)
+    if prctl is not None:
+        prctl(1, signal.SIGTERM, 0, 0, 0)
+
+
 def _version(port: int) -> str:
     """What the server says of itself: ``OpenSSH 9.2p1``."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
@@ -156,6 +167,7 @@ def running_sshd(*, ordinary: bool = False) -> Iterator[Sshd]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one call of the C library, no lock
                 user=uid if uid != os.getuid() else None,
             )
         try:
