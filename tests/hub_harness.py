@@ -128,9 +128,7 @@ def hub(
     )
     inbox = reach.inbox_folder / str(settings.get("path", "."))
     inbox.mkdir(parents=True, exist_ok=True)
-    ctx = open_context(
-        chosen, reach, worker=worker, lease_seconds=lease_seconds, connections=connections
-    )
+    ctx = open_context(chosen, reach, worker=worker, lease_seconds=lease_seconds, connections=connections)
     try:
         yield Hub(ctx=ctx, flow=flow, inbox=inbox, endpoints=reach)
     finally:
