@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 ROUND = 10_000
 #: Files that are looked at before they are believed to wait.
 _LOOKED_AT = 20
+#: A server that could not be reached is not asked again by the same connector for so long.
+_AWAY_SECONDS = 3.0
 
 SettingsT = TypeVar("SettingsT", bound=FileServerSettings)
 T = TypeVar("T")
@@ -58,6 +60,8 @@ class FileServerConnector(Connector[SettingsT]):
     _store: FileStore | None = None
     _settler: Settler | None = None
     _swept = False
+    #: When the server could not be reached last, and why.
+    _away: tuple[float, ConnectorUnavailable] | None = None
 
     @abstractmethod
     def connect(self) -> FileStore:
@@ -209,7 +213,14 @@ class FileServerConnector(Connector[SettingsT]):
 
     def _open(self) -> FileStore:
         if self._store is None:
-            self._store = retrying(self.settings.retry)(self.connect)
+            if self._away is not None and time.monotonic() - self._away[0] < _AWAY_SECONDS:
+                # many files to settle must not each wait for a server that is away
+                raise self._away[1]
+            try:
+                self._store = retrying(self.settings.retry)(self.connect)
+            except ConnectorUnavailable as error:
+                self._away = (time.monotonic(), error)
+                raise
         return self._store
 
     def _again(self, work: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -150,6 +151,11 @@ def test_a_server_that_is_not_there_or_speaks_something_else(sshd: Sshd, make: M
     assert "cannot be reached" in said(away)
     with pytest.raises(ConnectorUnavailable):
         away.waiting("orders", None)
+    start = time.monotonic()
+    for _ in range(200):
+        with pytest.raises(ConnectorUnavailable):
+            away.reply("a_b.edi", b"x", "key")
+    assert time.monotonic() - start < 2, "it is not tried anew for everything that waits"
     for url in ("https://127.0.0.1", "sftp://", "sftp://host:port", "nonsense"):
         wrong = msgspec.structs.replace(sshd.credentials(), url=url)
         assert "names no SFTP server" in said(make(wrong))
