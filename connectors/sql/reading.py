@@ -92,8 +92,9 @@ class Reader:
         keep: Callable[[Sequence[Position]], list[bool]] | None = None,
     ) -> Block:
         """The next documents of what is chosen, at most ``limit``; without those that ``keep`` says no to."""
+        statements = self.statements  # asks what the tables look like, before the moment that is read
         with self.session.snapshot():
-            plan = self.statements.headers(chosen, limit)
+            plan = statements.headers(chosen, limit)
             header = self._table(plan)
             positions = self._positions(header, plan.parent)
             if not positions:
@@ -108,7 +109,7 @@ class Reader:
                 header, positions = header.filter(mask), positions.filter(mask)
             until = chosen if chosen.among else _until(chosen, last)
             levels = {"": (plan, header)}
-            for child in self.statements.children(until):
+            for child in statements.children(until):
                 levels[child.path] = (child, self._table(child))
         texts = self._nested("", levels, keys(header, plan.own))[0].to_pylist()
         rows = found + sum(table.num_rows for path, (_, table) in levels.items() if path)
@@ -121,8 +122,9 @@ class Reader:
 
     def positions(self, chosen: Chosen, limit: int | None) -> Positions:
         """Positions only, of the next documents of what is chosen."""
+        statement = self.statements.positions(chosen, limit)
         with self.session.snapshot():
-            table = self.session.table(self.statements.positions(chosen, limit))
+            table = self.session.table(statement)
         return self._positions(table, range(table.num_columns))
 
     def exists(self, statement: Any) -> bool:

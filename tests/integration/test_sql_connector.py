@@ -318,10 +318,13 @@ def test_a_session_ended_between_two_pulls_is_noticed_once(at: Tables, make: Mak
     assert connector.check().ok
 
 
-def test_half_an_order_is_never_read(at: Tables, make: Make) -> None:
-    """Lines that come while a block is read belong to the next look, headers and lines are of one moment."""
+@pytest.mark.parametrize("read", [WATERMARK, BY_OUTBOX], ids=["watermark", "outbox"])
+def test_half_an_order_is_never_read(at: Tables, make: Make, read: dict[str, Any]) -> None:
+    """What changes while a block is read belongs to the next look: headers and lines are of one moment."""
     fill(at, 3, lines=2)
-    connector = make()
+    for order in (1, 2, 3):
+        at.announce(order)
+    connector = make(read=read)
     reader = connector._fresh()
     real = reader._table
 
@@ -338,6 +341,8 @@ def test_half_an_order_is_never_read(at: Tables, make: Make) -> None:
     connector._fresh = lambda: reader  # type: ignore[method-assign]
     found = list(connector.pull("orders", None))
     assert [len(order["lines"]) for order in documents(found)] == [2, 2, 2]
+    if read is BY_OUTBOX:
+        return
     reader._table = real  # type: ignore[method-assign]
     [changed] = documents(list(connector.pull("orders", bookmark(found))))
     assert (changed["Id"], changed["lines"]) == (2, [])
