@@ -25,6 +25,9 @@ _BROKEN = (
     errors.StartBoundaryNotFoundDefect,
 )
 _NAME_LIMIT = 150
+#: A message of honest size has fewer: 25 MiB in base64 are 350,000 lines, without a single one that could be a boundary.
+_MOST_BOUNDARIES = 10_000
+_MOST_LINES = 1_000_000
 
 
 class Unusable(Exception):
@@ -45,7 +48,10 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parsed(raw: bytes) -> email.message.Message:
-    """:raises Unusable: it cannot be read as a message, as when its parts are nested a thousand times."""
+    """:raises Unusable: it cannot be read as a message, as when its parts are nested a thousand times, or are a million."""
+    # each part and each header costs hundreds of bytes, however short it is
+    if raw.count(b"\n--") > _MOST_BOUNDARIES or raw.count(b"\n") > _MOST_LINES:
+        raise Unusable("It has more parts or lines than a message has.", keep=True)
     try:
         return email.parser.BytesParser(policy=email.policy.compat32).parsebytes(raw)
     except Exception as error:

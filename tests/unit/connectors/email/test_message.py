@@ -167,10 +167,12 @@ def test_a_damaged_attachment_says_so_and_keeps_what_is_there() -> None:
 
 
 def test_messages_made_to_break_a_reader_cost_little_and_end_as_a_problem() -> None:
-    nested = "".join(f"--b{n}\nContent-Type: multipart/mixed; boundary=b{n + 1}\n\n" for n in range(20_000))
+    nested = "".join(f"--b{n}\nContent-Type: multipart/mixed; boundary=b{n + 1}\n\n" for n in range(3_000))
     bombs = [
         raw("From: orders@acme.example\nContent-Type: multipart/mixed; boundary=b0", nested),
-        raw("From: orders@acme.example\nContent-Type: multipart/mixed; boundary=b", "--b\n\nx\n" * 50_000),
+        raw("From: orders@acme.example\nContent-Type: multipart/mixed; boundary=b", "--b\n\nx\n" * 9_000),
+        raw("From: orders@acme.example\nContent-Type: multipart/mixed; boundary=b", "--b\n\nx\n" * 1_000_000),
+        raw("From: orders@acme.example\n" + "a: b\n" * 1_000_001),
         raw("From: orders@acme.example\nContent-Type: multipart/mixed"),
         raw(
             "From: orders@acme.example\nContent-Type: message/rfc822",
