@@ -25,7 +25,6 @@ HEAVY = (
     "orderhub.formats.x12.dialect",
     "orderhub.formats.csv.dialect",
     "orderhub.formats.json.dialect",
-    "orderhub.formats.xml.dialect",
     "orderhub.pull.stage",
     "orderhub.translate.stage",
     "orderhub.validate.stage",
