@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import os
 import sqlite3
@@ -266,10 +267,14 @@ class OutboxTable(SqlContract):
         return lambda name, data: at.announce(at.order(name, data.decode()))
 
 
+_numbers = itertools.count(1)
+
+
 @pytest.fixture(scope="session")
 def sql_postgres(stores: Stack) -> Iterator[str]:
-    """URL of one database for all tests of the SQL connector, which make their tables anew."""
-    name = f"sql_{os.getpid()}"
+    """URL of one database for all tests of the SQL connector, which make their tables anew. Each folder of tests that
+    takes this fixture has one of its own."""
+    name = f"sql_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(stores.superuser_dsn, autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER orderhub TEMPLATE template0").format(sql.Identifier(name))

@@ -345,9 +345,11 @@ def test_a_body_that_does_not_come_is_given_up(app, engine, key, flows) -> None:
         await app(scope, receive, answer)
         return sent
 
+    before = threading.active_count()
     with ThreadPoolExecutor(1) as thread:
         sent = thread.submit(lambda: asyncio.run(send())).result(20)
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["code"] == "INTAKE_TOO_SLOW"
     assert interchanges(engine) == []
-    assert threading.active_count() < 50
+    # other tests' servers have threads too; a sender that hangs keeps none
+    assert threading.active_count() <= before + 5
