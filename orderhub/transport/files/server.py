@@ -116,6 +116,8 @@ class FileServerConnector(Connector[SettingsT]):
             read for a reason that may pass.
         :raises ConnectorRefused: the folder may not be read, or the server refuses.
         """
+        # each pull is an attempt of its own; only what is settled one by one does not wait again for who is away
+        self._away = None
         known = KnownFiles(since) if self.settings.after == "leave" else None
         unread: list[str] = []
         last: tuple[int | str, ...] | None = None
