@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import msgspec
 
 from connectors.odata.service import Service
 from connectors.odata.settings import ByDelta, ByField, Source
 from connectors.odata.values import from_wire, literal
 from orderhub.connector import Bookmark, Interchange
 from orderhub.errors import ConnectorProtocolError, ConnectorRefused
+from orderhub.transport.batches import interchanges
 from orderhub.transport.bookmarks import Position, lowered
 from orderhub.transport.http import HttpRefused
 from orderhub.transport.paging import Turn, check_progress
-from orderhub.transport.records import Raw, array, at, digest, dump, plain, records_at
+from orderhub.transport.records import Raw, at, digest, dump, plain, records_at
 
 log = logging.getLogger(__name__)
 
@@ -54,28 +54,10 @@ class Pulling:
         self._service = service
 
     def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
-        """Interchanges of so many entities as the settings say, each a JSON list; the last one is held back until it is known
-        to be the last, because only then the bookmark may go on."""
+        """Interchanges of so many entities as the settings say, each a JSON list."""
         position = self._position(since)
-        pending: list[Raw] = []
-        held: Interchange | None = None
         size = self._source.records_per_interchange
-        for page in self._pages(position):
-            pending += position.fresh(page) if position else page
-            while len(pending) >= size:
-                batch, pending = pending[:size], pending[size:]
-                if held is not None:
-                    yield held
-                held = _interchange(stream, batch, position)
-        if pending:
-            if held is not None:
-                yield held
-            held = _interchange(stream, pending, position)
-        if held is not None:
-            if position is not None:
-                position.finish()
-                held = msgspec.structs.replace(held, bookmark=position.bookmark())
-            yield held
+        yield from interchanges(stream, self._pages(position), size=size, progress=position)
 
     def waiting(self, since: Bookmark) -> bool:
         """Whether there is an entity that was not pulled yet."""
@@ -197,17 +179,3 @@ class Pulling:
         if any(gone):
             log.info("%d entities of %s were removed there", sum(map(bool, gone)), self._source.set)
         return kept, further if isinstance(further, str) else None, delta if isinstance(delta, str) else None
-
-
-def _interchange(stream: str, batch: list[Raw], position: Position | _Changes | None) -> Interchange:
-    if position is not None:
-        position.passed(batch)
-    arrival = digest(batch)
-    return Interchange(
-        name=f"{stream}-{arrival[:8]}.json",
-        arrival=arrival,
-        data=array(batch),
-        bookmark=position.bookmark() if position is not None else None,
-        media_type="application/json",
-        attributes={"records": str(len(batch))},
-    )

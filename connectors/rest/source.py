@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from connectors.rest.asking import Requests
 from connectors.rest.settings import Source
 from orderhub.connector import Bookmark, Interchange
+from orderhub.transport.batches import interchanges
 from orderhub.transport.bookmarks import Position, lowered
 from orderhub.transport.paging import check_progress, first, following
-from orderhub.transport.records import Raw, array, digest, records_at
+from orderhub.transport.records import Raw, records_at
 
 
 class Pulling:
@@ -22,28 +21,10 @@ class Pulling:
         self._requests = requests
 
     def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
-        """Interchanges of so many records as the settings say, each a JSON list. The last one is held back until it is known to
-        be the last: only then the position may rise to the highest value, where the server gives no order."""
+        """Interchanges of so many records as the settings say, each a JSON list."""
         position = self._position(since)
-        pending: list[Raw] = []
-        held: Interchange | None = None
         size = self._source.records_per_interchange
-        for page in self._pages(position):
-            pending += position.fresh(page) if position else page
-            while len(pending) >= size:
-                batch, pending = pending[:size], pending[size:]
-                if held is not None:
-                    yield held
-                held = _interchange(stream, batch, position)
-        if pending:
-            if held is not None:
-                yield held
-            held = _interchange(stream, pending, position)
-        if held is not None and position is not None:
-            position.finish()
-            held = msgspec.structs.replace(held, bookmark=position.bookmark())
-        if held is not None:
-            yield held
+        yield from interchanges(stream, self._pages(position), size=size, progress=position)
 
     def waiting(self, since: Bookmark) -> bool:
         """Whether there is a record that was not pulled yet."""
@@ -82,17 +63,3 @@ class Pulling:
             if further is None:
                 return
             turn = further
-
-
-def _interchange(stream: str, batch: list[Raw], position: Position | None) -> Interchange:
-    if position is not None:
-        position.passed(batch)
-    arrival = digest(batch)
-    return Interchange(
-        name=f"{stream}-{arrival[:8]}.json",
-        arrival=arrival,
-        data=array(batch),
-        bookmark=position.bookmark() if position is not None else None,
-        media_type="application/json",
-        attributes={"records": str(len(batch))},
-    )
