@@ -122,6 +122,8 @@ class Trial:
         self.prefix = f"F{plan.seed}X{random.randrange(16**5):05x}"
         self.sent: Consignment = consignment(plan.documents, seed=plan.seed, prefix=self.prefix)
         self.inbox = folder / "inbox"
+        #: How many of the files were dropped.
+        self.dropped = 0
         self.environment = {
             **os.environ,
             **environment,
@@ -155,13 +157,14 @@ class Trial:
         result = Result(self.plan, sent=self.sent.sent, files=len(self.sent.files))
         with ExitStack() as stack:
             self._make_disks(stack)
-            self._drop()
+            self._drop(0.5)
             workers = stack.enter_context(
                 Workers(self.environment, self.folder / "workers.log", self._arguments())
             )
             for _ in range(self.plan.workers):
                 workers.start()
             self._disturb(workers, result)
+            self._drop()
             result.faults += self._wait(workers)
             result.seconds = round(time.monotonic() - began, 1)
             self._count(result)
@@ -226,6 +229,8 @@ class Trial:
         for number, event in enumerate(events):
             time.sleep(rng.uniform(0.02, self.plan.longest_life / self.plan.workers))
             self._keep_pace(number / len(events))
+            # the second half comes with the disturbances, so that quick work is not over before the last of them
+            self._drop(0.5 + 0.5 * (number + 1) / len(events))
             if self._left() == 0:
                 result.faults.append(
                     f"the work was over after {number} of {len(events)} disturbances; send more or disturb sooner"
@@ -302,13 +307,16 @@ class Trial:
     def _arguments(self) -> list[str]:
         return [FLOW, "--repeat", "--pause", "0.05", "--lease-seconds", str(self.plan.lease_seconds)]
 
-    def _drop(self) -> None:
+    def _drop(self, share: float = 1.0) -> None:
+        """Drop what is not dropped yet of the first ``share`` of the files."""
         folder = self.inbox / "edifact_orders"
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in self.sent.files:
+        until = int(share * len(self.sent.files))
+        for name, data in self.sent.files[self.dropped : until]:
             part = folder / f".{name}.part"
             part.write_bytes(data)
             part.replace(folder / name)
+        self.dropped = max(self.dropped, until)
 
     def _left(self) -> int:
         """How much is still to be done: files, interchanges, batches, effects, answers."""
