@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import cast
 
 import oracledb
 import pydantic
 import sqlalchemy as sa
 
-from connectors.oracle_warehouse.failures import OracleFailures
 from connectors.oracle_warehouse.statements import OracleStar
 from connectors.oracle_warehouse.store import OracleStore
-from orderhub.errors import ConnectorRefused
 from orderhub.star.sql_warehouse import SqlWarehouse, SqlWarehouseSettings
-from orderhub.transport.tls import tls_context
+from orderhub.transport.oracle import OracleFailures, connect
 
 
 class OracleWarehouseSettings(SqlWarehouseSettings):
@@ -29,7 +26,7 @@ class OracleWarehouse(SqlWarehouse[OracleWarehouseSettings]):
 
     name = "oracle_warehouse"
     settings_type = OracleWarehouseSettings
-    failures = OracleFailures()
+    failures = OracleFailures("The warehouse")
 
     def make_engine(self) -> sa.Engine:
         """Oracle's default isolation is READ COMMITTED."""
@@ -44,26 +41,9 @@ class OracleWarehouse(SqlWarehouse[OracleWarehouseSettings]):
         return OracleStore(connection, cast(OracleStar, self.star), self.settings.array_rows)
 
     def _connect(self) -> oracledb.Connection:
-        credentials = self.ports.credentials(self.settings.connection)
-        url = urlsplit(credentials.url)
-        service = credentials.extra.get("service_name") or credentials.extra.get("database") or url.path[1:]
-        if url.scheme not in ("oracle", "oracles") or not url.hostname or not service:
-            raise ConnectorRefused(
-                f"The connection {self.settings.connection!r} does not name an Oracle service.",
-                todo="Give it an address like oracle://host:1521 and the service's name as its schema.",
-            )
-        secured: dict[str, Any] = {}
-        if url.scheme == "oracles" or {"ca_file", "client_certificate"} & set(credentials.extra):
-            secured = {"protocol": "tcps", "ssl_context": tls_context(credentials)}
-        connection = oracledb.connect(
-            host=url.hostname,
-            port=url.port or 1521,
-            service_name=str(service),
-            user=credentials.user,
-            password=credentials.secret,
-            tcp_connect_timeout=self.settings.connect_seconds,
-            **secured,
-        )
+        settings = self.settings
+        credentials = self.ports.credentials(settings.connection)
+        connection = connect(credentials, name=settings.connection, seconds=settings.connect_seconds)
         with connection.cursor() as cursor:
             cursor.execute("ALTER SESSION SET TIME_ZONE = 'UTC'")
         return connection

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import oracle
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from connectors.oracle_warehouse.failures import OracleFailures
 from connectors.oracle_warehouse.statements import Merge, OracleStar
 from connectors.oracle_warehouse.store import OracleStore, fits
 from orderhub.connector import Credentials
@@ -22,6 +21,7 @@ from orderhub.star import records, tables
 from orderhub.star.halving import Refused
 from orderhub.star.merge import Current, Name, merge
 from orderhub.testing import PortsForTests, load_item, sample_order
+from orderhub.transport.oracle import OracleFailures
 
 DIALECT = oracle.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own has no types
 
@@ -185,7 +185,7 @@ def test_codes_mean_what_they_say() -> None:
         def __str__(self) -> str:
             return f"{self.full_code}: something"
 
-    failures = OracleFailures()
+    failures = OracleFailures("The warehouse")
     assert failures.again(oracledb.DatabaseError(Details("ORA-00060")))
     assert failures.about_data(oracledb.DatabaseError(Details("ORA-12899")))
     assert failures.lost(oracledb.DatabaseError(Details("DPY-4011", isrecoverable=True)))

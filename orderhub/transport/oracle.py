@@ -1,13 +1,19 @@
-"""What Oracle's errors mean for a load."""
+"""Oracle through oracledb in its thin mode: how to connect, and what errors of server and driver mean.
+
+Written against the driver's documentation and its behaviour without a server: no Oracle server was ever asked.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import oracledb
 import sqlalchemy.exc
 
+from orderhub.connector import Credentials
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+from orderhub.transport.tls import tls_context
 
 #: Deadlock, and a serialization failure: the same again, at once.
 _AGAIN = ("ORA-00060", "ORA-08177")
@@ -22,12 +28,13 @@ _DATA = (
     "ORA-12899",
     "ORA-01461",
 )
-#: User, password, rights, a missing table.
+#: User, password, rights, a missing table or package (PLS-00201 comes as ORA-06550).
 _REFUSED = (
     "ORA-00942",
     "ORA-01017",
     "ORA-01031",
     "ORA-01045",
+    "ORA-06550",
     "ORA-28000",
     "ORA-28001",
     "ORA-12514",
@@ -35,10 +42,46 @@ _REFUSED = (
 )
 
 
+def connect(credentials: Credentials, *, name: str, seconds: float) -> oracledb.Connection:
+    """A new session. The service's name comes from ``extra`` (``service_name``, ``database``) or the address's path; TLS
+    from the scheme ``oracles`` or its settings in ``extra``.
+
+    :param name: of the connection, for errors.
+    :param seconds: for the server's first answer.
+    :raises ConnectorRefused: the connection names no Oracle service.
+    :raises oracledb.Error: what the driver says.
+    """
+    url = urlsplit(credentials.url)
+    service = credentials.extra.get("service_name") or credentials.extra.get("database") or url.path[1:]
+    if url.scheme not in ("oracle", "oracles") or not url.hostname or not service:
+        raise ConnectorRefused(
+            f"The connection {name!r} does not name an Oracle service.",
+            todo="Give it an address like oracle://host:1521 and the service's name as its schema.",
+        )
+    secured: dict[str, Any] = {}
+    if url.scheme == "oracles" or {"ca_file", "client_certificate"} & set(credentials.extra):
+        secured = {"protocol": "tcps", "ssl_context": tls_context(credentials)}
+    return oracledb.connect(
+        host=url.hostname,
+        port=url.port or 1521,
+        service_name=str(service),
+        user=credentials.user,
+        password=credentials.secret,
+        tcp_connect_timeout=seconds,
+        **secured,
+    )
+
+
 class OracleFailures:
-    """Reads the codes of server and driver (``ORA-00942``, ``DPY-6005``)."""
+    """Reads the codes of server and driver (``ORA-00942``, ``DPY-6005``).
+
+    :param what: what the database is for the reader of an error (``The warehouse``).
+    """
 
     errors: tuple[type[Exception], ...] = (oracledb.Error,)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
 
     def again(self, error: BaseException) -> bool:
         return code(error) in _AGAIN
@@ -59,11 +102,11 @@ class OracleFailures:
     def typed(self, error: BaseException) -> ConnectorRefused | ConnectorUnavailable:
         if code(error) in _REFUSED:
             return ConnectorRefused(
-                f"The warehouse's database refused: {self.in_words(error)}.",
+                f"{self._what}'s database refused: {self.in_words(error)}.",
                 todo="Check the service name, the user and its rights, and that the tables are there.",
             )
         return ConnectorUnavailable(
-            f"The warehouse cannot be reached: {self.in_words(error)}.",
+            f"{self._what} cannot be reached: {self.in_words(error)}.",
             todo="Check the database; the hub tries again.",
         )
 
