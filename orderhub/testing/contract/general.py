@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,22 +17,28 @@ from orderhub.testing.contract.base import ContractBase, Settings
 from orderhub.testing.parts import ClosedPorts, PortsForTests, watching_io
 
 
+@functools.cache
+def _read_in_a_fresh_process(connector: str) -> subprocess.CompletedProcess[str]:
+    """What reading a manifest and nothing else comes to; the same for all test classes of a connector."""
+    manifest = registry().manifest(connector)
+    module = manifest.connector.partition(":")[0]
+    program = (
+        "import sys\n"
+        "from orderhub.connector_registry import registry\n"
+        f"assert registry().manifest({connector!r}).summary\n"
+        f"for module in ({module!r}, {manifest.driver!r}):\n"
+        "    assert module not in sys.modules, module\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 class GeneralContract(ContractBase):
     """Manifest, settings, check, close."""
 
     def test_the_manifest_is_readable_without_the_connector_and_its_driver(self) -> None:
-        manifest = registry().manifest(self.connector)
-        module = manifest.connector.partition(":")[0]
-        program = (
-            "import sys\n"
-            "from orderhub.connector_registry import registry\n"
-            f"assert registry().manifest({self.connector!r}).summary\n"
-            f"for module in ({module!r}, {manifest.driver!r}):\n"
-            "    assert module not in sys.modules, module\n"
-        )
-        ran = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-        )
+        ran = _read_in_a_fresh_process(self.connector)
         assert ran.returncode == 0, ran.stderr
 
     def test_the_class_is_what_the_manifest_says(self, make: Callable[[], Connector[Any]]) -> None:
