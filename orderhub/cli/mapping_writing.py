@@ -104,7 +104,7 @@ def _written(
                 "content_hash": written.content_hash,
                 "media_type": written.media_type,
                 "ok": True,
-                "payload": written.data.decode(),
+                "payload": written.data.decode("utf-8", "backslashreplace"),
             }
         )
     elif output is not None:

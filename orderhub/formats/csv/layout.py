@@ -87,7 +87,7 @@ class CsvLayout(FileLayout, frozen=True, kw_only=True):
             key=key,
             **written,
             numbers=numbers_of(options),
-            adjacent=_choice(options, "rows", ("adjacent", "any")) != "any",
+            adjacent=choice(options, "rows", ("adjacent", "any")) != "any",
         )
 
 
@@ -130,19 +130,20 @@ def file_options(options: Mapping[str, Any]) -> dict[str, Any]:
         "header": header is not False,
         "delimiter": delimiter,
         "line_end": line_end,
-        "quote": _character(options, "quote") or '"',
-        "encoding": _encoding(options),
+        "quote": character(options, "quote") or '"',
+        "encoding": encoding_of(options),
     }
 
 
-def names(options: Mapping[str, Any], key: str, *, needed: bool) -> tuple[str, ...]:
+def names(options: Mapping[str, Any], key: str, *, needed: bool, of: str = "source") -> tuple[str, ...]:
+    """An entry that is a list of column names, or one; empty when it is not there and not needed."""
     value = options.get(key)
     if value is None:
         if needed:
             raise DeclarationError(
-                f"The CSV source does not say its {key}.",
+                f"The CSV {of} does not say its {key}.",
                 key=key,
-                todo=f"Add {key}: [order_no, …] to source.",
+                todo=f"Add {key}: [order_no, …] to {of}.",
             )
         return ()
     items = value if isinstance(value, list) else [value]
@@ -163,14 +164,16 @@ def _text(options: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
-def _character(options: Mapping[str, Any], key: str) -> str | None:
+def character(options: Mapping[str, Any], key: str) -> str | None:
+    """An entry that is one character; ``None`` when it is not there."""
     value = _text(options, key)
     if value is not None and (len(value) != 1 or value in "\r\n\0"):
         raise DeclarationError(f"{key} is one character.", key=key, todo="Write it in quotes.")
     return value
 
 
-def _choice(options: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str | None:
+def choice(options: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str | None:
+    """An entry that is one of a few words; ``None`` when it is not there."""
     value = _text(options, key)
     if value is not None and value not in choices:
         raise DeclarationError(f"{key} cannot be {value!r}.", key=key, todo=f"Write {' or '.join(choices)}.")
@@ -207,7 +210,8 @@ def _mark(options: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
-def _encoding(options: Mapping[str, Any]) -> str | None:
+def encoding_of(options: Mapping[str, Any]) -> str | None:
+    """The entry ``encoding`` as Python names it; ``None`` when it is not there."""
     value = _text(options, "encoding")
     if value is None:
         return None
@@ -226,8 +230,9 @@ def _encoding(options: Mapping[str, Any]) -> str | None:
 
 
 def numbers_of(options: Mapping[str, Any]) -> NumberFormat:
-    decimal = _character(options, "decimal") or "."
-    grouping = _character(options, "grouping") or ""
+    """The entries ``decimal`` and ``grouping``."""
+    decimal = character(options, "decimal") or "."
+    grouping = character(options, "grouping") or ""
     if decimal not in ".,":
         raise DeclarationError(
             f"The decimal mark cannot be {decimal!r}.", key="decimal", todo='Write "." or ",".'

@@ -20,5 +20,11 @@ def _xml(options: Mapping[str, Any]) -> TargetFormat:
     return XmlTarget.from_options(options)
 
 
+def _csv(options: Mapping[str, Any]) -> TargetFormat:
+    from orderhub.formats.csv.writer import CsvTarget
+
+    return CsvTarget.from_options(options)
+
+
 #: By name: the entries of ``target`` -> the format; :class:`orderhub.formats.dialect.DeclarationError` when they are wrong.
-TARGETS: dict[str, Callable[[Mapping[str, Any]], TargetFormat]] = {"json": _json, "xml": _xml}
+TARGETS: dict[str, Callable[[Mapping[str, Any]], TargetFormat]] = {"json": _json, "xml": _xml, "csv": _csv}
