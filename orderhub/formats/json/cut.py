@@ -24,6 +24,8 @@ _FIRST_KEY = re.compile(rb'\{[ \t\n\r]*"[^"\\\x00-\x1f]{1,200}"[ \t\n\r]*:')
 _TOKEN = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"|["{}\[\]]', re.DOTALL)
 _BARE = re.compile(rb"[^ \t\n\r,\]}\[{\"]+")
 _KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"', re.DOTALL)
+#: Objects further down than this are looked at whole.
+_DEEP = 8
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
 #: A list whose elements are checked and left as bytes.
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -122,34 +124,32 @@ class Cutter:
 
         :raises Fault: the object is none, a key on the way stands twice, or what it names is neither list nor object.
         """
-        buffer = self.buffer
-        buffer.space()
-        buffer.take(buffer.at + 1)
         seen = False
-        char = buffer.peek()
-        while char != b"}":
-            key = self._key(steps)
-            if key == way[0]:
-                if seen:
-                    raise self._fault(
-                        f"The key {key!r} stands twice, so it is not known which records are meant.",
-                        (*steps, key),
-                        "JSON_DUPLICATE_KEY",
-                        "Ask the sender to send it once.",
-                    )
-                seen = True
-                yield from self._records(way[1:], (*steps, key))
-            else:
+        for key in self._members(steps):
+            if key != way[0]:
                 self._pass((*steps, key))
-            char = buffer.peek()
-            if char == b",":
-                buffer.take(buffer.at + 1)
-                char = buffer.peek()
-                if char == b"}":
-                    raise self._fault("A comma stands after the last value.", steps)
-            elif char != b"}":
-                raise self._missing(char, "}", steps)
-        buffer.take(buffer.at + 1)
+                continue
+            if seen:
+                raise self._fault(
+                    f"The key {key!r} stands twice, so it is not known which records are meant.",
+                    (*steps, key),
+                    "JSON_DUPLICATE_KEY",
+                    "Ask the sender to send it once.",
+                )
+            seen = True
+            yield from self._records(way[1:], (*steps, key))
+
+    def keys(self) -> list[str]:
+        """The keys of the object that the file is, whatever the size of what they name.
+
+        :raises Fault: it is none.
+        """
+        found: list[str] = []
+        for key in self._members(()):
+            found.append(key)
+            self._over((key,))
+        self.ended()
+        return found
 
     def ended(self) -> None:
         """Nothing may follow.
@@ -165,6 +165,36 @@ class Cutter:
             )
 
     # --- parts
+
+    def _members(self, steps: tuple[str | int, ...]) -> Iterator[str]:
+        """The keys of the object that begins here; who takes one goes past its value before asking for the next."""
+        buffer = self.buffer
+        buffer.space()
+        buffer.take(buffer.at + 1)
+        char = buffer.peek()
+        while char != b"}":
+            yield self._key(steps)
+            char = buffer.peek()
+            if char == b",":
+                buffer.take(buffer.at + 1)
+                char = buffer.peek()
+                if char == b"}":
+                    raise self._fault("A comma stands after the last value.", steps)
+            elif char != b"}":
+                raise self._missing(char, "}", steps)
+        buffer.take(buffer.at + 1)
+
+    def _over(self, steps: tuple[str | int, ...]) -> None:
+        """Over a value that may be most of the file: the elements of a list, the members of an object one by one."""
+        char = self.buffer.peek()
+        if char == b"[":
+            for _ in self.elements(steps):
+                pass
+        elif char == b"{" and len(steps) < _DEEP:
+            for key in self._members(steps):
+                self._over((*steps, key))
+        else:
+            self._pass(steps)
 
     def _records(self, way: tuple[str, ...], steps: tuple[str | int, ...]) -> Iterator[Cut]:
         char = self.buffer.peek()

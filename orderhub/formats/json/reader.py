@@ -94,10 +94,10 @@ class JsonSession:
         try:
             with self._opened() as buffer:
                 shape = self._shape(buffer)
-                first = next(self._trees(buffer, shape), None)
-            if first is None and shape == "within":
+                first = None if shape == "document" else next(self._trees(buffer, shape), None)
+            if first is None and shape in ("document", "within"):
                 with self._opened() as buffer:
-                    first = next(self._trees(buffer, "document"), None)
+                    return Cutter(buffer, looks=True).keys()
         except Fault:
             return None
         keys: Collection[str] | None = None if first is None else first.root.value.keys()
