@@ -16,14 +16,15 @@ DUE = """
 # What an effect has to wait for is asked about the effect at hand, through an index over all effects. Left to itself the
 # planner begins at the open effects or documents, of which it believes that there are next to none: so it is whenever it
 # looks between two large files, and while one is under way that costs the square of its documents. OFFSET 0 keeps a
-# question from being turned round; the concatenation keeps an index over open rows only from being taken for it.
+# question from being turned round; the concatenation keeps an index over open rows only from being taken for it, and the
+# addition keeps the index of all ids from being read up to this one, beside that of the document.
 def _not_behind(effects: str, documents: str) -> str:
     return f"""
     NOT EXISTS (
         SELECT 1 FROM ledger.outbox AS e WHERE e.identity = o.identity AND e.target = o.target AND e.id < o.id
           AND e.state || '' IN ({effects}) OFFSET 0)
     AND NOT EXISTS (
-        SELECT 1 FROM ledger.outbox AS e WHERE e.document_id = o.document_id AND e.id < o.id
+        SELECT 1 FROM ledger.outbox AS e WHERE e.document_id = o.document_id AND e.id + 0 < o.id
           AND e.state || '' IN ({effects}) OFFSET 0)
     AND NOT EXISTS (
         SELECT 1 FROM ledger.document AS d WHERE d.id = o.document_id AND d.revision > 0 AND EXISTS (
@@ -46,6 +47,6 @@ MOVES_BY_ITSELF = f"""
     AND NOT EXISTS (
         SELECT 1 FROM ledger.outbox AS p JOIN ledger.outbox AS e
           ON e.identity = p.identity AND e.target = p.target AND e.id < p.id
-        WHERE p.document_id = o.document_id AND p.id < o.id AND p.state || '' IN ({_OPEN}) AND e.state || '' IN ({_PERSON})
+        WHERE p.document_id = o.document_id AND p.id + 0 < o.id AND p.state || '' IN ({_OPEN}) AND e.state || '' IN ({_PERSON})
         OFFSET 0)
 """  # noqa: S608 - constants
