@@ -1,17 +1,19 @@
 """Canonical bytes of a document: one byte string per content, whatever way it was built.
 
 Decimals are written without exponent and without trailing zeros, so that ``10``, ``10.0`` and ``1E+1`` are the same
-content; keys stand in the order of the definition; absent values are left out.
+content; keys stand in the order of the definition; absent values are left out, and so is a text that equals the
+definition's default (a mapping that writes ``function: original`` out says no more than one that leaves it to the default).
 """
 
 from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
+from functools import cache
 
 import msgspec
 
-from orderhub.documents.registry import Document, document_type
+from orderhub.documents.registry import Document, DocumentType, document_type
 
 
 def decimal_text(value: Decimal) -> str:
@@ -35,9 +37,23 @@ def _builtin(value: object) -> object:
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
+@cache
+def _text_defaults(cls: DocumentType) -> tuple[tuple[str, str], ...]:
+    """The fields whose default is a text that says something, with it."""
+    return tuple(
+        (field.encode_name, field.default)
+        for field in msgspec.structs.fields(cls)
+        if isinstance(field.default, str) and field.default
+    )
+
+
 def canonical_bytes(document: Document) -> bytes:
     """The document as UTF-8 JSON, the same bytes for the same content."""
     plain = msgspec.to_builtins(document, builtin_types=(Decimal,))
+    # msgspec leaves out the default object itself, not a text that merely equals it
+    for name, default in _text_defaults(type(document)):
+        if plain.get(name) == default:
+            del plain[name]
     return _encoder.encode(_builtin(plain))
 
 
