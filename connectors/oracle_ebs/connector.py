@@ -21,7 +21,7 @@ import sqlalchemy.exc
 from connectors.oracle_ebs.interface import LOCK_NOT_HAD, Interface, OrderLock
 from connectors.oracle_ebs.rows import Unwritable, header_of, lines_of, mark
 from connectors.oracle_ebs.settings import OracleEbsSettings
-from connectors.oracle_ebs.standing import best, exists, faults_of, outcome_of, read
+from connectors.oracle_ebs.standing import IMPORT_PENDING, best, exists, faults_of, outcome_of, read
 from orderhub.connector import Capability, Connector, Health, LoadItem, Outcome, OutcomeState, Ports
 from orderhub.documents import PurchaseOrder
 from orderhub.errors import ConnectorError, ConnectorUnavailable, OutcomeUnclear
@@ -77,14 +77,14 @@ class OracleEbs(Connector[OracleEbsSettings]):
         :raises ConnectorUnavailable: nothing of the call had an effect. :raises ConnectorRefused: rights or tables are missing.
         """
         settled: dict[str, Outcome] = {}
-        sent: list[str] = []
+        sent: set[str] = set()
         once = list({item.key: item for item in items}.values())
         for item in once:
             try:
                 outcome = self._bring(item)
             except OutcomeUnclear as error:
                 outcome = _unclear(item.key, error.code, error.what)
-                sent.append(item.key)
+                sent.add(item.key)
             except ConnectorError as error:
                 if not sent:
                     raise
@@ -93,10 +93,13 @@ class OracleEbs(Connector[OracleEbsSettings]):
                     settled.setdefault(rest.key, _unclear(rest.key, error.code, f"not sent: {error.what}"))
                 break
             if outcome is None:
-                sent.append(item.key)
-                outcome = _unclear(item.key, "EBS_IMPORT_PENDING", "The order is in the interface.")
+                sent.add(item.key)
+                outcome = _unclear(item.key, IMPORT_PENDING, "The order is in the interface.")
             settled[item.key] = outcome
-        settled |= self._imported(sent)
+        waiting = [key for key, outcome in settled.items() if key in sent or outcome.code == IMPORT_PENDING]
+        for key, outcome in self._imported(waiting).items():
+            done = outcome.state is OutcomeState.UNCHANGED and key in sent
+            settled[key] = msgspec.structs.replace(outcome, state=OutcomeState.WRITTEN) if done else outcome
         return [settled[item.key] for item in items]
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
@@ -193,9 +196,7 @@ class OracleEbs(Connector[OracleEbsSettings]):
             # it is asked for again: were it left, somebody could correct and import it there as well
             removed = [connection.execute(one) for one in interface.removals(refused.header_id or 0)]
             if removed[-1].rowcount != 1:
-                return _unclear(
-                    item.key, "EBS_IMPORT_PENDING", "Somebody is changing the order in the interface."
-                )
+                return _unclear(item.key, IMPORT_PENDING, "Somebody is changing the order in the interface.")
         header_id = int(connection.scalar(sa.select(interface.header_ids.next_value())) or 0)
         connection.execute(interface.headers.insert(), {"interface_header_id": header_id, **header})
         connection.execute(interface.lines.insert(), lines_of(order, interface, settings, header_id))
@@ -203,27 +204,24 @@ class OracleEbs(Connector[OracleEbsSettings]):
         return None
 
     def _imported(self, keys: Sequence[str]) -> dict[str, Outcome]:
-        """What became of orders that this call sent; none where that cannot be asked now."""
+        """What became of orders in the interface by the end of ``wait_seconds``, as far as that can be asked."""
         until = time.monotonic() + self.settings.wait_seconds
         pause = _FIRST_PAUSE
         found: dict[str, Outcome] = {}
-        while keys:
+        waiting = bool(keys)
+        while waiting:
             try:
                 found = self.find(keys)
+                waiting = any(outcome.state is OutcomeState.UNCLEAR for outcome in found.values())
             except ConnectorError as error:
                 log.info("what became of %d orders cannot be asked now: %s", len(keys), error)
-            left = [key for key in keys if key not in found or found[key].state is OutcomeState.UNCLEAR]
             rest = until - time.monotonic()
-            if not left or rest <= 0:
+            if rest <= 0:
                 break
-            time.sleep(min(pause, rest))
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        return {
-            key: msgspec.structs.replace(outcome, state=OutcomeState.WRITTEN)
-            if outcome.state is OutcomeState.UNCHANGED
-            else outcome
-            for key, outcome in found.items()
-        }
+            if waiting:
+                time.sleep(min(pause, rest))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        return found
 
 
 def _lock_number(org_id: int, identity: str) -> int:

@@ -17,6 +17,8 @@ from connectors.oracle_ebs.interface import ACCEPTED, REJECTED, Interface, piece
 from connectors.oracle_ebs.rows import field_of
 from orderhub.connector import Outcome, OutcomeState
 
+#: The order is in the interface and not settled.
+IMPORT_PENDING = "EBS_IMPORT_PENDING"
 _ERRORS_TOLD = 5
 
 
@@ -103,7 +105,7 @@ def faults_of(
     for row in connection.execute(interface.errors_of(list(faults))) if faults else ():
         line = places.get(row.interface_line_id)
         faults[row.interface_header_id].append(
-            Fault(line, row.column_name, (row.error_message or "").strip())
+            Fault(line, row.column_name, (row.error_message or "").strip().rstrip("."))
         )
     return faults
 
@@ -125,7 +127,7 @@ def outcome_of(key: str, standing: Standing, faults: Sequence[Fault] | None) -> 
             f"The order is in the interface (PO_HEADERS_INTERFACE {standing.header_id}, "
             f"{standing.process_code or 'without a status'}); the import has not settled it yet."
         )
-        return said("EBS_IMPORT_PENDING", reason, OutcomeState.UNCLEAR)
+        return said(IMPORT_PENDING, reason, OutcomeState.UNCLEAR)
     if number is None:
         return said(
             "EBS_ORDER_GONE", "The order was imported, and Purchasing has it no more: it was deleted there."
