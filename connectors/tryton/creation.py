@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.tryton.client import TrytonClient, TrytonRefusal
-from connectors.tryton.master_data import MasterData, Rejection, Row, Supplier, exact_price
+from connectors.tryton.found import Rejection, Row, Supplier
+from connectors.tryton.master_data import MasterData, exact_price
 from connectors.tryton.matching import storable
 from orderhub.connector import LoadItem
 from orderhub.documents import Line, Party, PurchaseOrder

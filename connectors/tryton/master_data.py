@@ -10,56 +10,16 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from connectors.tryton.client import TrytonClient
+from connectors.tryton.found import AMBIGUOUS, Product, Rejection, Row, Supplier, Unit, address_order
 from connectors.tryton.matching import ItemKey, Kept, gtin_forms, item_keys, party_keys, storable
 from connectors.tryton.settings import TrytonSettings
 from connectors.tryton.units import REC20
 from orderhub.documents import Line, Party, PurchaseOrder
 from orderhub.errors import ConnectorRefused
 
-#: Stands for an id where several records have one code.
-AMBIGUOUS = -1
 #: Codes per search; a query has its limits.
 _SLICE = 500
-
-Row = dict[str, Any]
-
-
-class Rejection(Exception):
-    """This order cannot become a purchase: why, and which canonical field is to blame."""
-
-    def __init__(self, code: str, reason: str, field: str | None = None) -> None:
-        self.code = code
-        self.reason = reason
-        self.field = field
-        super().__init__(reason)
-
-
-class Supplier(msgspec.Struct, frozen=True, kw_only=True):
-    """A supplier's ids in Tryton."""
-
-    party: int
-    address: int
-    payment_term: int | None
-
-
-class Product(msgspec.Struct, frozen=True, kw_only=True):
-    """A product's ids in Tryton."""
-
-    product: int
-    unit_category: int
-    purchasable: bool
-    taxes: tuple[int, ...]
-
-
-class Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit: its category and how many decimals its quantities have."""
-
-    unit: int
-    category: int
-    digits: int
 
 
 class MasterData:
@@ -233,6 +193,21 @@ class MasterData:
             )
         return currencies[code]
 
+    def company_currency(self) -> str:
+        """The ISO code of the company's currency."""
+        code: str | None = self._tables.fresh("company_currency")
+        if code is None:
+            [row] = self._client.call(
+                "model.company.company.read",
+                [self.context()["company"]],
+                ["currency.code"],
+                self.context(),
+                effect=False,
+            )
+            code = str(row["currency."]["code"])
+            self._tables.put("company_currency", code)
+        return code
+
     def price_digits(self) -> int:
         """How many decimals a unit price has."""
         digits: int | None = self._tables.fresh("price_digits")
@@ -322,7 +297,7 @@ class MasterData:
         for row in self._read_in("party.address", "party", parties, ["party", "sequence", "invoice"]):
             addresses.setdefault(row["party"], []).append(row)
         for row in rows:
-            own = sorted(addresses.get(row["id"], []), key=_address_order)
+            own = sorted(addresses.get(row["id"], []), key=address_order)
             if own:
                 self._suppliers.put(
                     row["id"],
@@ -405,12 +380,6 @@ def _first(units: dict[str, Unit], names: tuple[str, ...]) -> Unit | None:
 def _named(path: str, wanted: str) -> list[Any]:
     before = f"{path}." if path else ""
     return ["OR", [[f"{before}code", "=", wanted]], [[f"{before}name", "=", wanted]]]
-
-
-def _address_order(row: Row) -> tuple[bool, int, int]:
-    """The address for invoices first, then Tryton's own order."""
-    sequence = row["sequence"]
-    return (not row.get("invoice"), sequence if sequence is not None else 1 << 30, row["id"])
 
 
 def exact_price(line: Line, digits: int) -> Decimal:

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.tryton.master_data import MasterData, Rejection, Row, exact
+from connectors.tryton.found import Rejection, Row
+from connectors.tryton.master_data import MasterData, exact
 from orderhub.connector import LoadItem
 from orderhub.documents import Line, PurchaseOrder
 

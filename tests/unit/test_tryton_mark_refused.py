@@ -8,7 +8,8 @@ import msgspec
 
 from connectors.tryton.client import TrytonClient, TrytonRefusal
 from connectors.tryton.creation import create_missing
-from connectors.tryton.master_data import MasterData, Rejection
+from connectors.tryton.found import Rejection
+from connectors.tryton.master_data import MasterData
 from orderhub.documents import Party
 from orderhub.testing import load_item, sample_order
 

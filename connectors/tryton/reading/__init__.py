@@ -1,0 +1,1 @@
+"""Records out of Tryton: what changed, what is given out, how far a pull is. See README.md of the connector."""
