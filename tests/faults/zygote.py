@@ -1,14 +1,15 @@
 """Starts workers without paying seconds of imports for each: imports once, forks on demand.
 
 Reads lines from standard input: ``start <log file> <arguments of orderhub.services.worker …>`` forks a worker in a process
-group of its own and answers with its process id; ``reap`` collects the dead ones; the end of the input ends it. A worker
-runs ``orderhub.services.worker`` exactly as ``python -m`` would.
+group of its own and answers with its process id; ``reap`` collects the dead ones; the end of the input ends it and all
+workers. A worker runs ``orderhub.services.worker`` exactly as ``python -m`` would.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -23,19 +24,25 @@ def main() -> None:
     compiled_suite(settings.path("schemas_folder") / "expectations" / "purchase_order_core.json")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    alive: set[int] = set()
     for line in sys.stdin:
         word, *arguments = line.split()
         if word == "reap":
             with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+                while reaped := os.waitpid(-1, os.WNOHANG)[0]:
+                    alive.discard(reaped)
             continue
         child = os.fork()
         if child == 0:
             os.setsid()
             _work(worker, Path(arguments[0]), arguments[1:])
+        alive.add(child)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
+    for child in alive:
+        # the trial may have been ended in the middle
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
 
 
 def _work(worker: object, log: Path, arguments: list[str]) -> None:

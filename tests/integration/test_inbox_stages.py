@@ -241,7 +241,7 @@ def test_tryton_falls_silent_after_it_confirmed_the_order(
 ) -> None:
     number = f"INB{os.getpid()}"
     order = (EDIFACT / "01_good_single.edi").read_bytes().replace(b"PO-2026-1001", number.encode())
-    line = erp_support.Line(erp.erp_url)
+    line = erp_support.line_to(erp)
     reached = dataclasses.replace(erp, erp_url=line.url)
     try:
         with hub("edifact_orders", database, tmp_path, targets=("tryton", "warehouse"), erp=reached) as at:

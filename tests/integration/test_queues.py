@@ -1,30 +1,21 @@
-"""Queues and the ledger together: brokers killed in the middle, consumers that died, messages that nobody can use."""
+"""Queues as their other users see them: consumers that died, messages that nobody can use, brokers that say nothing."""
 
 from __future__ import annotations
 
-import random
-import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pika
 import pytest
-from hub_harness import Hub, hub
 from servers.cutting import cutting
 from servers.rabbitmq import RabbitMq
 from servers.valkey import DurableValkey, durable_valkey
 
 from orderhub.connector import Connector, Credentials, OutcomeState, Settlement
 from orderhub.connector_registry import registry
-from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable
-from orderhub.flows.runner import start_run
-from orderhub.pull import pull
-from orderhub.stage import PullStep
+from orderhub.errors import ConnectorRefused, ConnectorUnavailable
 from orderhub.testing import PortsForTests, load_item, sample_order
 
 pytestmark = pytest.mark.integration
@@ -36,44 +27,6 @@ KEY = "shop:orders"
 def valkey_server() -> Iterator[DurableValkey]:
     with durable_valkey() as running:
         yield running
-
-
-def pulling(at: Hub, connector: str, settings: dict[str, Any]) -> Hub:
-    """The hub with its flow pulling from elsewhere."""
-    at.flow = msgspec.structs.replace(
-        at.flow, pull=PullStep(connector=connector, stream="orders", settings=settings)
-    )
-    return at
-
-
-def pull_until_killed(at: Hub, kill: Callable[[], None], after: int) -> ConnectorError | None:
-    """Pull, and kill when so many interchanges are in the ledger; gives what the pull said."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            if at.rows("SELECT count(*) AS n FROM ledger.interchange")[0]["n"] >= after:
-                kill()
-                return
-            time.sleep(0.002)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
-    except ConnectorError as error:
-        return error
-    finally:
-        thread.join(60)
-        over.set()
-    return None
-
-
-def arrived(at: Hub) -> Counter[str]:
-    return Counter(
-        at.ctx.archive.read(row["archive_key"]).decode()
-        for row in at.rows("SELECT archive_key FROM ledger.interchange")
-    )
 
 
 def redis_connector(server: DurableValkey, make: list[Connector[Any]], **settings: Any) -> Connector[Any]:
@@ -94,17 +47,6 @@ def made(valkey_server: DurableValkey) -> Iterator[list[Connector[Any]]]:
 
 
 class TestRedisStreams:
-    @pytest.mark.parametrize("seed", range(4))
-    def test_a_server_killed_in_the_middle_loses_nothing_and_doubles_nothing(
-        self,
-        valkey_server: DurableValkey,
-        database: str,
-        tmp_path: Path,
-        seed: int,
-        made: list[Connector[Any]],
-    ) -> None:
-        redis_trial(valkey_server, database, tmp_path, seed)
-
     def test_what_a_dead_consumer_left_is_taken_over_and_not_before(
         self, valkey_server: DurableValkey, made: list[Connector[Any]]
     ) -> None:
@@ -185,53 +127,6 @@ class TestRedisStreams:
         assert "s3cret" not in str(caught.value)
 
 
-def redis_trial(server: DurableValkey, database: str, folder: Path, seed: int) -> int:
-    """Publish with kills, then pull with kills, at moments of the seed; gives how many times the server was killed."""
-    chance = random.Random(seed)
-    key = f"trial:{seed}:{uuid.uuid4()}"
-    settings = {"connection": "shop", "key": key, "batch": 7}
-    ports = PortsForTests(credentials={"shop": server.credentials()})
-    items = [load_item(sample_order(f"S{seed}-{number}"), source=number) for number in range(1, 41)]
-    kills = 0
-    open_ones = {item.key: item for item in items}
-    while open_ones:
-        connector = registry().create("redis_stream", settings, ports)
-        timer = threading.Timer(chance.uniform(0, 0.02), server.kill) if kills < 2 else None
-        if timer:
-            timer.start()
-        try:
-            for outcome in connector.load(list(open_ones.values())):
-                if outcome.state in (OutcomeState.WRITTEN, OutcomeState.UNCHANGED):
-                    del open_ones[outcome.key]
-        except ConnectorUnavailable:
-            pass
-        if timer:
-            timer.join()
-            server.start()
-            kills += 1
-            found = connector.find([item.key for item in items])
-            assert set(found) >= {item.key for item in items} - set(open_ones), "confirmed, and not there"
-            for known in found:
-                open_ones.pop(known, None)
-        connector.close()
-    with server.client() as client:
-        published = Counter(fields["idempotency-key"] for _, fields in client.xrange(key))
-    assert published == Counter({item.key: 1 for item in items})
-    with hub("edifact_orders", database, folder, connections=lambda _: server.credentials()) as at:
-        pulling(at, "redis_stream", settings)
-        for after in sorted(chance.sample(range(1, 40), 2)):
-            if pull_until_killed(at, server.kill, after) is not None:
-                kills += 1
-            server.start()
-        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
-        assert len(arrived(at)) == len(items)
-        assert set(arrived(at).values()) == {1}
-        assert at.rows("SELECT count(*) AS n FROM ledger.interchange WHERE settled_at IS NULL")[0]["n"] == 0
-    with server.client() as client:
-        assert client.xpending(key, "orderhub")["pending"] == 0
-    return kills
-
-
 @pytest.fixture
 def queue_name(rabbit: RabbitMq) -> Iterator[str]:
     name = f"orders-{uuid.uuid4()}"
@@ -281,13 +176,6 @@ def rabbits() -> Iterator[list[Connector[Any]]]:
 
 
 class TestRabbitMq:
-    @pytest.mark.slow
-    def test_a_broker_killed_while_publishing_and_while_pulling_loses_nothing(
-        self, rabbit: RabbitMq, database: str, tmp_path: Path
-    ) -> None:
-        """What was confirmed is there after the kill; what was not is sent again under its id; the ledger has each once."""
-        rabbit_trial(rabbit, database, tmp_path, seed=1)
-
     def test_a_message_without_an_id_is_known_by_what_does_not_change(
         self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]]
     ) -> None:
@@ -398,63 +286,3 @@ def eventually(true: Callable[[], bool], seconds: float = 5) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def rabbit_trial(rabbit: RabbitMq, database: str, folder: Path, seed: int) -> int:
-    """Publish with a kill, then pull with one, at moments of the seed; gives how many messages were there twice.
-
-    Classic queues: RabbitMQ 3.10 forgets a quorum queue that was made in the minutes before it is killed (README).
-    """
-    chance = random.Random(seed)
-    queue = f"trial-{seed}-{uuid.uuid4()}"
-    settings = {
-        "connection": "shop",
-        "queue": queue,
-        "idle_seconds": 0.3,
-        "prefetch": 20,
-        "timeout_seconds": 8,
-    }
-    ports = PortsForTests(credentials={"shop": rabbit.credentials()})
-    connector = registry().create("rabbitmq", {**settings, "declare": True}, ports)
-    assert list(connector.pull("orders", None)) == []  # makes the queue
-    open_ones = [load_item(sample_order(f"R{seed}-{number}"), source=number) for number in range(1, 201)]
-    count = len(open_ones)
-    timer = threading.Timer(chance.uniform(0, 0.3), rabbit.kill)
-    timer.start()
-    while open_ones:
-        try:
-            outcomes = {outcome.key: outcome.state for outcome in connector.load(open_ones)}
-        except ConnectorUnavailable:
-            outcomes = {}
-        assert set(outcomes.values()) <= {OutcomeState.WRITTEN, OutcomeState.UNCLEAR}
-        open_ones = [item for item in open_ones if outcomes.get(item.key) is not OutcomeState.WRITTEN]
-        if timer is not None and (open_ones or not timer.is_alive()):
-            timer.join()
-            rabbit.start()
-            timer = None
-    if timer is not None:
-        timer.join()
-        rabbit.start()
-    connection = rabbit.connect()
-    eventually(lambda: connector.waiting("orders", None))
-    there = int(connection.channel().queue_declare(queue, passive=True).method.message_count)
-    connection.close()
-    with hub("edifact_orders", database, folder, connections=lambda _: rabbit.credentials()) as at:
-        pulling(at, "rabbitmq", settings)
-        pull_until_killed(at, rabbit.kill, chance.randrange(1, count))
-        rabbit.start()
-        eventually(lambda: _pulled_all(at, connector), 30)
-        found = arrived(at)
-        assert len(found) == count, "confirmed, and not there"
-        assert set(found.values()) == {1}
-    assert take_all(rabbit, queue) == []
-    connector.close()
-    connection = rabbit.connect()
-    connection.channel().queue_delete(queue)
-    connection.close()
-    return there - count
-
-
-def _pulled_all(at: Hub, connector: Connector[Any]) -> bool:
-    pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
-    return not connector.waiting("orders", None)

@@ -50,7 +50,8 @@ def running_ftpd(
         connections must go on with the control connection's TLS session).
     """
     import pytest
-    from servers.sshd import end_with_parent, free_port, stop, wait_for_port
+    from servers import lifetime
+    from servers.sshd import free_port, stop, wait_for_port
 
     if importlib.util.find_spec("pyftpdlib") is None:
         pytest.skip("pyftpdlib is missing")
@@ -67,12 +68,11 @@ def running_ftpd(
         }
         log = control / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = lifetime.start(
                 [sys.executable, "-W", "ignore", __file__, json.dumps(given)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one call of the C library, no lock
             )
         try:
             wait_for_port(port, process, log)

@@ -25,6 +25,7 @@ import imapclient
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from servers import lifetime
 from servers.certificates import Authority, make_authority
 from short_folders import short_folder
 
@@ -72,7 +73,7 @@ def dovecot() -> Iterator[Dovecot]:
         authority = make_authority(folder)
         port, tls_port = ports.any_free(), ports.any_free()
         (folder / "dovecot.conf").write_text(_configuration(folder, authority, port, tls_port))
-        process = subprocess.Popen(
+        process = lifetime.start(
             [program, "-F", "-c", str(folder / "dovecot.conf")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

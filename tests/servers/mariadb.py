@@ -16,6 +16,7 @@ from typing import Any
 
 import pymysql
 import pytest
+from servers import lifetime
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
@@ -130,7 +131,7 @@ def mariadb_server() -> Iterator[MariaDb]:
         log = folder / "log.txt"
         command = [server, *_OPTIONS, *as_user, f"--datadir={data}", f"--socket={socket}", f"--port={port}"]
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = lifetime.start(
                 [*command, f"--pid-file={folder / 'pid'}", f"--init-file={start}"],
                 stdout=output,
                 stderr=output,

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from servers import lifetime
 
 USER, PASSWORD = "HUB", "word"
 V2 = "/sap/opu/odata/sap/API_PURCHASEORDER_PROCESS_SRV"
@@ -38,6 +39,12 @@ class MockSap:
     def fault(self, **rule: Any) -> None:
         """Answer so to the requests that fit (``method``, ``match``, ``status`` or ``scenario``, ``count``)."""
         self.http.post("/_mock/faults", json=rule).raise_for_status()
+
+    def forgive(self) -> int:
+        """Take all faults away; how many requests they concerned."""
+        rules = self.http.get("/_mock/faults").raise_for_status().json()["results"]
+        self.http.delete("/_mock/faults").raise_for_status()
+        return sum(int(rule["hits"]) for rule in rules)
 
     def items(self) -> list[dict[str, Any]]:
         """All items of purchase orders."""
@@ -84,7 +91,7 @@ def mock_sap(*options: str) -> Iterator[MockSap]:
     if importlib.util.find_spec("mocksap") is None:
         pytest.skip("mock-sap is missing: pip install mock-sap")
     command = [sys.executable, "-m", "mocksap", "--port", "0", "-q", "--auth", f"{USER}:{PASSWORD}", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with lifetime.start(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())

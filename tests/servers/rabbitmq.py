@@ -16,6 +16,7 @@ from pathlib import Path
 import pika
 import pytest
 from pika import exceptions
+from servers import lifetime
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
@@ -76,14 +77,14 @@ class RabbitMq:
             "RABBITMQ_ALLOW_INPUT": "true",
         }
         if self._epmd is None:
-            self._epmd = subprocess.Popen(
+            self._epmd = lifetime.start(
                 ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 stdin=subprocess.DEVNULL,
             )
         with (folder / "output").open("ab") as output:
-            self._broker = subprocess.Popen(
+            self._broker = lifetime.start(
                 [str(_PROGRAM)],
                 env=environment,
                 cwd=folder,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from servers import lifetime
 
 _START_SECONDS = 60
 
@@ -40,7 +41,7 @@ class RestServer:
         self._http.post("/_arrive", json={"name": name, "content": data.decode(), **more}).raise_for_status()
 
     def state(self) -> dict[str, Any]:
-        """``records``, ``orders``, ``asked`` (method and path), ``tokens_given``."""
+        """``records``, ``orders``, ``asked`` (method and path), ``tokens_given``, ``faults`` (those that are left)."""
         answer = self._http.get("/_state")
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
@@ -57,7 +58,7 @@ def rest_server() -> Iterator[RestServer]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     program = Path(__file__).with_name("rest_app.py")
-    with subprocess.Popen([sys.executable, str(program), str(port)]) as process:
+    with lifetime.start([sys.executable, str(program), str(port)]) as process:
         server = RestServer(f"http://127.0.0.1:{port}")
         try:
             _wait(server, process)

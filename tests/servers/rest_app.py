@@ -80,7 +80,7 @@ async def set_(request: Request) -> dict[str, Any]:
 
 @app.get("/_state", include_in_schema=False)
 async def seen() -> dict[str, Any]:
-    return {name: getattr(state, name) for name in ("records", "orders", "asked", "tokens_given")}
+    return {name: getattr(state, name) for name in ("records", "orders", "asked", "tokens_given", "faults")}
 
 
 @app.post("/_arrive", include_in_schema=False)

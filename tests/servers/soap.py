@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from servers import lifetime
 
 from orderhub.connector import Credentials
 from orderhub.testing import Failure, PortsForTests
@@ -178,7 +179,7 @@ def running(cache: Path, *, key: Path | None = None, certificate: Path | None = 
     """A server, over HTTPS when it is given a key and a certificate. It ends with this process, whatever happens."""
     packages = modules(cache)
     secure = [str(key), str(certificate)] if key is not None and certificate is not None else []
-    process = subprocess.Popen(
+    process = lifetime.start(
         [str(shutil.which("node")), str(FOLDER / "server.js"), str(packages), *secure],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

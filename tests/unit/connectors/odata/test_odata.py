@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import random
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from types import SimpleNamespace
@@ -21,7 +19,7 @@ from connectors.odata.metadata import read_metadata
 from connectors.odata.settings import OdataSettings
 from connectors.odata.values import Form, from_wire, literal
 from orderhub.connector import Credentials, Interchange, LoadItem, OutcomeState
-from orderhub.errors import ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
+from orderhub.errors import ConnectorProtocolError, ConnectorRefused
 from orderhub.testing import PortsForTests, load_item, sample_order
 from orderhub.transport.payload import mark_of
 
@@ -194,36 +192,6 @@ def test_missing_rights_stop_everything_before_anything_happened(
     with pytest.raises(error):
         make(sap.url, **target("2")).load(orders(2))
     assert sap.orders() == []
-
-
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ORDERHUB_SEEDS", "12"))))
-def test_whatever_is_cut_every_order_is_there_once(sap: MockSap, make: Make, seed: int) -> None:
-    dice = random.Random(seed)
-    line = Line(sap.url)
-    items = orders(4, f"S{seed}")
-    try:
-        connector = make(line.url, **target(dice.choice("24"), dice.choice([1, 3])))
-        for _ in range(3):
-            if dice.random() < 0.5:
-                sap.fault(
-                    match="PurchaseOrder|batch", status=dice.choice([500, 503]), count=dice.randint(1, 2)
-                )
-            with line.cut(dice.randrange(8), after=dice.random() < 0.5):
-                try:
-                    outcomes = connector.load(items)
-                except ConnectorUnavailable:
-                    continue
-            there = sap.counts([mark_of(item.key, 40) for item in items])
-            assert all(
-                there[mark_of(one.key, 40)] == 1 for one in outcomes if one.state is not OutcomeState.UNCLEAR
-            )
-        sap.http.delete("/_mock/faults")
-        assert {one.state for one in connector.load(items)} <= {OutcomeState.WRITTEN, OutcomeState.UNCHANGED}
-    finally:
-        line.close()
-    assert sap.counts([mark_of(item.key, 40) for item in items]) == {
-        mark_of(item.key, 40): 1 for item in items
-    }
 
 
 def test_settings_are_held_against_the_metadata(sap: MockSap, make: Make) -> None:

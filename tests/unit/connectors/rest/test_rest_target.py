@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from servers.line import Line
 from servers.rest import RestServer
 
 from connectors.rest.connector import RestConnector
 from connectors.rest.filling import ABSENT, fill, fill_params, fill_path
 from connectors.rest.settings import RestSettings
 from orderhub.connector import Capability, LoadItem, OutcomeState
-from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+from orderhub.errors import ConnectorRefused
 from orderhub.testing import load_item, sample_order
 
 Make = Callable[..., RestConnector]
@@ -158,39 +155,6 @@ def test_an_order_is_found_by_its_address_too(server: RestServer, make: Make) ->
     assert connector.find(["A-1", "../token", "a/b"]) == {}
     connector.load([item])
     assert connector.find(["A-1"])["A-1"].reference == "PO-00001"
-
-
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ORDERHUB_SEEDS", "20"))))
-def test_whatever_is_cut_every_order_is_there_once(server: RestServer, make: Make, seed: int) -> None:
-    """Lines cut before and after the server acted, at a random request, and silent or failing servers."""
-    dice = random.Random(seed)
-    line = Line(server.url)
-    items = orders(4, f"S{seed}")
-    try:
-        connector = make(
-            target=TARGET,
-            url=line.url,
-            http={"timeout_seconds": 20, "retry": {"attempts": 2, "first_seconds": 0}},
-        )
-        for _ in range(3):
-            # a server that says 429 has not done it
-            status = dice.choice([500, 503, 429])
-            server.fault(
-                dice.choice(["GET", "POST"]), "/orders", skip=dice.randrange(4), count=dice.randrange(3),
-                after=status != 429 and dice.random() < 0.5, status=status,
-            )  # fmt: skip
-            with line.cut(dice.randrange(9), after=dice.random() < 0.5):
-                try:
-                    outcomes = connector.load(items)
-                except ConnectorUnavailable:
-                    continue
-            count = there(server)
-            assert all(count[one.key] == 1 for one in outcomes if one.state is not OutcomeState.UNCLEAR)
-        server.set(faults=[])
-        assert {one.state for one in connector.load(items)} <= {OutcomeState.WRITTEN, OutcomeState.UNCHANGED}
-    finally:
-        line.close()
-    assert there(server) == {item.key: 1 for item in items}
 
 
 # ERPs by declaration, against descriptions of their interfaces that are played back
