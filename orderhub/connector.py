@@ -237,7 +237,11 @@ class Connector(Generic[SettingsT]):
         raise NotImplementedError
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
-        """What the target has under these idempotency keys (state ``unchanged``); keys it does not have are absent."""
+        """What the target has under these idempotency keys (state ``unchanged``); keys it does not have are absent.
+
+        ``unclear`` is what it has and has not decided on yet, which is not sent again but asked for again; ``rejected``
+        what it took and then refused.
+        """
         raise NotImplementedError
 
     def close(self) -> None:

@@ -26,11 +26,13 @@ from orderhub.connector import Capability, Connector, Health, LoadItem, Outcome,
 from orderhub.documents import PurchaseOrder
 from orderhub.errors import ConnectorError, ConnectorUnavailable, OutcomeUnclear
 from orderhub.star.sql_warehouse import Failures
-from orderhub.transport.oracle import OracleFailures, connect
+from orderhub.transport.oracle import OracleFailures, code, connect
 
 log = logging.getLogger(__name__)
 #: Seconds between two looks at the import while a load waits for it; each pause is twice the one before.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+#: ORA-20000 to ORA-20999 are raised by an installation's own triggers: they do not want these rows.
+_BY_APPLICATIONS = "ORA-20"
 
 
 class OracleEbs(Connector[OracleEbsSettings]):
@@ -67,8 +69,8 @@ class OracleEbs(Connector[OracleEbsSettings]):
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
         return Health(
             ok=True,
-            sentence=f"The interface of operating unit {self.settings.org_id} can be read; "
-            f"{waiting} orders of the hub wait for the import.",
+            sentence=f"The interface of operating unit {self.settings.org_id} can be read. "
+            f"Orders of the hub that wait for the import: {waiting}.",
         )
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
@@ -161,12 +163,12 @@ class OracleEbs(Connector[OracleEbsSettings]):
             except Unwritable as error:
                 return _rejected(item.key, error.code, error.reason, error.field)
             except sqlalchemy.exc.DBAPIError as error:
-                if self.failures.about_data(error):
-                    return _rejected(item.key, "EBS_REFUSED", f"{self.failures.in_words(error)}.")
                 if LOCK_NOT_HAD in str(error.orig):
                     raise ConnectorUnavailable(
                         "Another load of the same order is not done yet.", todo="The hub tries again."
                     ) from error
+                if self.failures.about_data(error) or code(error).startswith(_BY_APPLICATIONS):
+                    return _rejected(item.key, "EBS_REFUSED", f"{self.failures.in_words(error)}.")
                 raise
             if outcome is not None:
                 return outcome

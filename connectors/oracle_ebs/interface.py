@@ -198,8 +198,8 @@ class OrderLock(Executable, ClauseElement):
         self.number, self.seconds = number, seconds
 
 
-#: Raised by ``OrderLock`` when the time was up.
-LOCK_NOT_HAD = "ORA-20001"
+#: What ``OrderLock`` says when it is not had.
+LOCK_NOT_HAD = "orderhub has no lock of the order"
 
 
 @compiles(OrderLock, "oracle")
@@ -212,7 +212,7 @@ def _order_lock(element: OrderLock, compiler: SQLCompiler, **_: Any) -> str:
         "DECLARE answer INTEGER; BEGIN "
         f"answer := DBMS_LOCK.REQUEST(id => {number}, lockmode => DBMS_LOCK.X_MODE, timeout => {seconds}, "
         "release_on_commit => TRUE); "
-        "IF answer NOT IN (0, 4) THEN RAISE_APPLICATION_ERROR(-20001, 'lock of the order: ' || answer); END IF; "
+        f"IF answer NOT IN (0, 4) THEN RAISE_APPLICATION_ERROR(-20001, '{LOCK_NOT_HAD}: ' || answer); END IF; "
         "END;"
     )
 

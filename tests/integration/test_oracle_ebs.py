@@ -80,13 +80,13 @@ def test_an_order_waits_for_the_import_and_is_its_purchase_order_then(system: St
     for outcome in (load(connector, item), load(connector, item), connector.find([item.key])[item.key]):
         assert (outcome.state, outcome.code) == (OutcomeState.UNCLEAR, "EBS_IMPORT_PENDING")
         assert "PO_HEADERS_INTERFACE" in (outcome.reason or "")
-    assert connector.check().sentence.endswith("1 orders of the hub wait for the import.")
+    assert connector.check().sentence.endswith("wait for the import: 1.")
     system.import_orders()
     assert connector.find([item.key])[item.key] == Outcome(
         key=item.key, state=OutcomeState.UNCHANGED, reference="4711"
     )
     assert load(make(), item).state is OutcomeState.UNCHANGED
-    assert connector.check().sentence.endswith("0 orders of the hub wait for the import.")
+    assert connector.check().sentence.endswith("wait for the import: 0.")
     assert len(system.rows(system.interface.headers)) == len(system.rows(system.interface.orders)) == 1
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from servers.ebs import SETTINGS
 from sqlalchemy.dialects import oracle
 from sqlalchemy.schema import CreateTable
 
@@ -25,24 +26,17 @@ from connectors.oracle_ebs.connector import OracleEbs
 from connectors.oracle_ebs.interface import Interface, OrderLock
 from connectors.oracle_ebs.rows import Unwritable, field_of, header_of, lines_of
 from connectors.oracle_ebs.settings import OracleEbsSettings
-from orderhub.connector import Credentials
+from orderhub.connector import Credentials, Outcome
 from orderhub.connector_registry import registry
 from orderhub.documents import Party, PurchaseOrder
 from orderhub.errors import ConfigError, ConnectorRefused, ConnectorUnavailable
 from orderhub.testing import PortsForTests, load_item, sample_order
 
 DIALECT = oracle.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own has no types
-GIVEN: dict[str, Any] = {
-    "connection": "ebs",
-    "org_id": 204,
-    "suppliers": {"4019999010002": {"number": "1001", "site": "MAIN"}},
-    "item_from": ["gtin"],
-    "units": {"C62": "Ea"},
-}
 
 
 def settings(**changes: Any) -> OracleEbsSettings:
-    return OracleEbsSettings(**{**GIVEN, **changes})
+    return OracleEbsSettings(**{**SETTINGS, **changes})
 
 
 def compiled(statement: sa.ClauseElement, columns: list[str] | None = None) -> str:
@@ -81,7 +75,7 @@ def test_an_order_is_locked_looked_up_and_written_in_this_order() -> None:
     assert lock == (
         "DECLARE answer INTEGER; BEGIN answer := DBMS_LOCK.REQUEST(id => :lock_number, lockmode => DBMS_LOCK.X_MODE, "
         "timeout => :lock_seconds, release_on_commit => TRUE); IF answer NOT IN (0, 4) THEN "
-        "RAISE_APPLICATION_ERROR(-20001, 'lock of the order: ' || answer); END IF; END;"
+        "RAISE_APPLICATION_ERROR(-20001, 'orderhub has no lock of the order: ' || answer); END IF; END;"
     )
     assert "FROM po_headers_interface LEFT OUTER JOIN po_headers_all ON" in in_interface
     assert "po_headers_interface.interface_source_code = :interface_source_code_1" in in_interface
@@ -230,12 +224,12 @@ def test_columns_of_errors_are_canonical_fields(column: str | None, line: int | 
 )
 def test_wrong_settings_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
-        registry().settings("oracle_ebs", {**GIVEN, **wrong})
+        registry().settings("oracle_ebs", {**SETTINGS, **wrong})
 
 
 def connector_to(url: str) -> OracleEbs:
     credentials = Credentials(url=url, user="apps", secret="hidden-word")
-    made = registry().create("oracle_ebs", GIVEN, PortsForTests(credentials={"ebs": credentials}))
+    made = registry().create("oracle_ebs", SETTINGS, PortsForTests(credentials={"ebs": credentials}))
     assert isinstance(made, OracleEbs)
     return made
 
@@ -296,7 +290,7 @@ def test_an_address_that_names_no_service_is_refused() -> None:
         connector_to("oracle://127.0.0.1:1521").find(["k"])
 
 
-def test_a_lock_that_is_not_had_and_one_that_may_not_be_asked_for_are_told_apart() -> None:
+def test_a_lock_that_is_not_had_one_that_may_not_be_asked_for_and_a_trigger_are_told_apart() -> None:
     """By the server's codes, as the driver hands them on."""
     import oracledb
 
@@ -323,11 +317,15 @@ def test_a_lock_that_is_not_had_and_one_that_may_not_be_asked_for_are_told_apart
         def connect(self) -> Iterator[Session]:
             yield self._session
 
-    for session, error in (
-        (Session("ORA-20001", "lock of the order: 1"), ConnectorUnavailable),
-        (Session("ORA-06550", "PLS-00201: identifier 'DBMS_LOCK' must be declared"), ConnectorRefused),
-    ):
+    def loading(code: str, words: str) -> Outcome:
         connector = OracleEbs(settings(), PortsForTests())
-        connector._engine = Engine(session)  # type: ignore[assignment]  # as much of one as is used
-        with pytest.raises(error):
-            connector.load([load_item(sample_order("PO-1"))])
+        connector._engine = Engine(Session(code, words))  # type: ignore[assignment]  # as much of one as is used
+        [outcome] = connector.load([load_item(sample_order("PO-1"))])
+        return outcome
+
+    with pytest.raises(ConnectorUnavailable, match="Another load of the same order"):
+        loading("ORA-20001", "orderhub has no lock of the order: 1")
+    with pytest.raises(ConnectorRefused):
+        loading("ORA-06550", "PLS-00201: identifier 'DBMS_LOCK' must be declared")
+    refused = loading("ORA-20001", "XX_PO_CHECK: no orders on Sundays")
+    assert (refused.code, refused.reason) == ("EBS_REFUSED", "ORA-20001: XX_PO_CHECK: no orders on Sundays.")
