@@ -4,7 +4,7 @@
 ``empty_database`` a database without any table (URL)
 ``valkey_url``     Valkey, emptied before the test (URL)
 ``erp``            a Tryton server with the sample master data (``endpoints.erp_*``)
-``stack``          everything, Airflow and intake too, on free ports
+``stack``          everything, Airflow and intake too, on free ports; shared by the files with ``airflow`` in their name
 
 Tryton's environment and a prepared data folder (databases initialised, master data written) are kept in the project's
 data folder between runs, so that only the first run pays for them.
@@ -28,7 +28,9 @@ import pytest
 import redis
 from peers import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - pytest finds its hooks here
 from psycopg import sql
+from shared_stack import SHARED_STACK, SharedStack, pytest_runtest_teardown  # noqa: F401 - as above
 from short_folders import short_folder
+from side_by_side import in_a_row, pytest_runtest_protocol, pytest_xdist_make_scheduler  # noqa: F401 - as above
 
 import connectors  # noqa: F401 - first, for the folder tests/unit/connectors has its name
 from orderhub.ledger import migrate
@@ -38,18 +40,23 @@ from orderhub.services.endpoints import Endpoints
 from orderhub.services.settings import Settings, load_settings
 from orderhub.services.stack import Stack
 from orderhub.services.tryton import install as erp_install
-from orderhub.testing.matrix import (  # noqa: F401 - pytest finds its hooks here
-    pytest_collection_modifyitems,
-    pytest_runtest_logreport,
-    pytest_terminal_summary,
-)
+from orderhub.testing import matrix
+from orderhub.testing.matrix import pytest_runtest_logreport, pytest_terminal_summary  # noqa: F401 - as above
 
 if TYPE_CHECKING:
     from servers.rabbitmq import RabbitMq
 
 PROJECT = Path(__file__).resolve().parents[1]
 ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
+#: No test cuts the machine's power: what a process wrote outlives its end without it.
+NO_FSYNC = "fsync = off"
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Contract tests say what they are; files that share a running Airflow stand in a row."""
+    matrix.pytest_collection_modifyitems(items)
+    in_a_row(items)
 
 
 @pytest.fixture
@@ -80,12 +87,16 @@ def stores(project_data: data_folders.DataFolder) -> Iterator[Stack]:
         short_folder("stores") as folder,
         Stack(stack_settings(folder, project_data), parts=frozenset({"postgres", "valkey"})) as stack,
     ):
+        with psycopg.connect(stack.superuser_dsn, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET {NO_FSYNC}")
+            connection.execute("SELECT pg_reload_conf()")
         yield stack
 
 
 def _new_database(stores: Stack, template: str | None = None) -> tuple[str, str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    statement = sql.SQL("CREATE DATABASE {} OWNER orderhub TEMPLATE {}").format(
+    # copied file by file: without fsync a fourth of the work of the usual way, which writes all of it to the log
+    statement = sql.SQL("CREATE DATABASE {} OWNER orderhub TEMPLATE {} STRATEGY FILE_COPY").format(
         sql.Identifier(name), sql.Identifier(template or "template0")
     )
     with psycopg.connect(stores.superuser_dsn, autocommit=True) as connection:
@@ -185,6 +196,8 @@ def copied_stack(
         subprocess.run(["cp", "-a", f"{prepared}/.", str(folder)], check=True)
         for name in ("logs", "run"):
             shutil.rmtree(folder / name, ignore_errors=True)
+        with (folder / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+            configuration.write(f"{NO_FSYNC}\n")
         # flow files and mappings of its own, so that a test may add and break some
         own = {name: Path(shutil.copytree(PROJECT / name, folder / name)) for name in ("flows", "mappings")}
         settings = {f"{name}_folder": path for name, path in own.items()} | settings
@@ -207,11 +220,21 @@ def erp(erp_stack: Stack) -> Endpoints:
 
 
 @pytest.fixture(scope="session")
-def stack(prepared: Path, project_data: data_folders.DataFolder) -> Iterator[Stack]:
-    """Everything, shared by the session. ``stack.endpoints`` has the addresses, ``stack.environment`` makes the
-    ``orderhub`` command use it, ``stack.supervisor`` restarts or halts single programs."""
-    with copied_stack(prepared, project_data, ALL_PARTS) as running:
-        yield running
+def shared_stack(
+    request: pytest.FixtureRequest, prepared: Path, project_data: data_folders.DataFolder
+) -> Iterator[SharedStack]:
+    """Holds what ``stack`` gives; see there."""
+    shared = SharedStack(lambda: copied_stack(prepared, project_data, ALL_PARTS))
+    request.config.stash[SHARED_STACK] = shared
+    yield shared
+    shared.end()
+
+
+@pytest.fixture(scope="module")
+def stack(shared_stack: SharedStack) -> Stack:
+    """Everything, shared by the files with ``airflow`` in their name. ``stack.endpoints`` has the addresses,
+    ``stack.environment`` makes the ``orderhub`` command use it, ``stack.supervisor`` restarts or halts single programs."""
+    return shared_stack.get()
 
 
 @pytest.fixture
