@@ -1,4 +1,5 @@
-"""Brokers killed in the middle: what they confirmed is there afterwards, and the ledger has each message once."""
+"""Brokers killed, and connections to them cut, in the middle: what they confirmed is there afterwards, and the ledger has each
+message once."""
 
 from __future__ import annotations
 
@@ -8,17 +9,19 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import msgspec
 from faults.connections.account import Account
-from faults.connections.work import Place, archived, at_work
+from faults.connections.work import Disturbance, Place, archived, at_work
 from hub_harness import Hub
+from servers.cutting import CuttingProxy, cutting
 from servers.rabbitmq import RabbitMq
 from servers.valkey import DurableValkey
 
-from orderhub.connector import Connector, LoadItem, OutcomeState
+from orderhub.connector import Capability, Connector, Credentials, LoadItem, OutcomeState
 from orderhub.connector_registry import registry
 from orderhub.errors import ConnectorError, ConnectorUnavailable
 from orderhub.flows.runner import start_run
@@ -36,16 +39,18 @@ def valkey(seed: int, place: Place, server: DurableValkey) -> Account:
     key = f"trial:{seed}:{uuid.uuid4()}"
     settings = {"connection": "shop", "key": key, "batch": 7}
     items = orders(f"S{seed}", 40)
-    publish(server, "redis_stream", settings, items, [chance.uniform(0, 0.02) for _ in range(2)], account)
+    known = server.credentials()
+    kills = [killed(server, chance.uniform(0, 0.02), account) for _ in range(2)]
+    publish("redis_stream", settings, known, items, kills, account)
     with server.client() as client:
         stored = Counter(fields["idempotency-key"] for _, fields in client.xrange(key))
     # what is unclear is looked up before it is sent again
     if stored != Counter(item.key for item in items):
         account.wrong.append(f"the stream does not have each message once: {stored}")
-    with _pulling(place, server, "redis_stream", settings) as at:
+    with _pulling(place, "redis_stream", settings, known) as at:
         for after in sorted(chance.sample(range(1, len(items)), 2)):
             pull_until_killed(at, server, after, account)
-        take_rest(at, account)
+        take(at, account, calm=True)
         _compare(at, items, account)
     with server.client() as client:
         if client.xpending(key, "orderhub")["pending"]:
@@ -54,7 +59,8 @@ def valkey(seed: int, place: Place, server: DurableValkey) -> Account:
 
 
 def rabbitmq(seed: int, place: Place, server: RabbitMq) -> Account:
-    """Publish to a queue with a kill, then pull from it with one, at moments of the seed.
+    """Publish to a queue and pull from it; at moments of the seed the broker is killed in the one, the connection cut in the
+    other.
 
     Classic queues: RabbitMQ 3.10 forgets a quorum queue that was made in the minutes before it is killed (README).
     """
@@ -68,19 +74,32 @@ def rabbitmq(seed: int, place: Place, server: RabbitMq) -> Account:
         "timeout_seconds": 8,
     }
     items = orders(f"R{seed}", 200)
-    with contextlib.closing(_connector(server, "rabbitmq", settings | {"declare": True})) as connector:
-        assert list(connector.pull("orders", None)) == []  # makes the queue
-        publish(server, "rabbitmq", settings, items, [chance.uniform(0, 0.3)], account)
-        with _pulling(place, server, "rabbitmq", settings) as at:
-            pull_until_killed(at, server, chance.randrange(1, len(items)), account)
-            # a broker that was just killed gives back what was not acknowledged a moment later
-            until = time.monotonic() + 30
-            take_rest(at, account)
-            while connector.waiting("orders", None) and time.monotonic() < until:
-                take_rest(at, account)
-            _compare(at, items, account)
-        if connector.waiting("orders", None):
-            account.wrong.append("messages were left in the queue")
+    kill_publisher = seed % 2 == 0
+    with cutting(server.port) as way:
+        known = server.credentials(way.port)
+        with contextlib.closing(_connector("rabbitmq", settings | {"declare": True}, known)) as connector:
+            assert list(connector.pull("orders", None)) == []  # makes the queue
+            moment = chance.uniform(0, 0.3)
+            if kill_publisher:
+                broken = [killed(server, moment, account)]
+            else:
+                broken = [_cut(way, chance.randrange(8, 300), account) for _ in range(2)]
+            publish("rabbitmq", settings, known, items, broken, account)
+            with _pulling(place, "rabbitmq", settings, known) as at:
+                if kill_publisher:
+                    for _ in range(2):
+                        with _cut(way, chance.randrange(8, 60), account):
+                            take(at, account)
+                else:
+                    pull_until_killed(at, server, chance.randrange(1, len(items)), account)
+                take(at, account, calm=True)
+                # what was not acknowledged goes back to the queue a moment later
+                until = time.monotonic() + 30
+                while connector.waiting("orders", None) and time.monotonic() < until:
+                    take(at, account, calm=True)
+                _compare(at, items, account)
+            if connector.waiting("orders", None):
+                account.wrong.append("messages were left in the queue")
     connection = server.connect()
     connection.channel().queue_delete(queue)
     connection.close()
@@ -93,48 +112,61 @@ def orders(prefix: str, count: int) -> list[LoadItem]:
 
 
 def publish(
-    server: Server,
     connector_name: str,
     settings: dict[str, Any],
+    known: Credentials,
     items: list[LoadItem],
-    kills: list[float],
+    disturbances: Sequence[Disturbance],
     account: Account,
 ) -> None:
-    """Publish as the hub does, while the server is killed after so many seconds of each attempt: what is unclear is looked up
-    where the connector can, and sent again under its key."""
+    """Publish as the hub does, each attempt under one disturbance: what is unclear is looked up where the connector can, and
+    else sent again under its key."""
     left = {item.key: item for item in items}
-    moments = list(kills)
+    waiting = list(disturbances)
     while left:
         unclear: set[str] = set()
-        with contextlib.closing(_connector(server, connector_name, settings)) as connector:
-            timer = threading.Timer(moments.pop(), server.kill) if moments else None
-            if timer is not None:
-                timer.start()
-            try:
-                for outcome in connector.load(list(left.values())):
-                    if outcome.state in DONE:
-                        del left[outcome.key]
-                    elif outcome.state is OutcomeState.UNCLEAR:
-                        unclear.add(outcome.key)
-                    else:
-                        account.wrong.append(f"an outcome that cannot be: {outcome}")
-            except ConnectorUnavailable:
-                unclear.update(left)
-            if timer is not None:
-                timer.join()
-                account.disturbances += 1
-                server.start()
-            if unclear and connector_name == "redis_stream":
-                for known in connector.find(sorted(unclear)):
-                    left.pop(known, None)
+        with contextlib.closing(_connector(connector_name, settings, known)) as connector:
+            with waiting.pop(0) if waiting else contextlib.nullcontext():
+                try:
+                    for outcome in connector.load(list(left.values())):
+                        if outcome.state in DONE:
+                            del left[outcome.key]
+                        elif outcome.state is OutcomeState.UNCLEAR:
+                            unclear.add(outcome.key)
+                        else:
+                            account.wrong.append(f"an outcome that cannot be: {outcome}")
+                except ConnectorUnavailable:
+                    unclear.update(left)
+            if unclear and Capability.FIND in connector.capabilities:
+                for key in connector.find(sorted(unclear)):
+                    left.pop(key, None)
                 account.looked_up += len(unclear)
 
 
-@contextlib.contextmanager
-def _pulling(place: Place, server: Server, connector: str, settings: dict[str, Any]) -> Iterator[Hub]:
+@contextmanager
+def killed(server: Server, seconds: float, account: Account) -> Iterator[None]:
+    """The server is killed after so many seconds, and started again afterwards."""
+    timer = threading.Timer(seconds, server.kill)
+    timer.start()
+    yield
+    timer.join()
+    account.disturbances += 1
+    server.start()
+
+
+@contextmanager
+def _cut(way: CuttingProxy, step: int, account: Account) -> Iterator[None]:
+    """The connection ends at the n-th step: what is sent is lost, or what is answered."""
+    with way.fail_at(step) as failure:
+        yield
+    account.disturbances += failure.happened
+
+
+def _pulling(
+    place: Place, connector: str, settings: dict[str, Any], known: Credentials
+) -> AbstractContextManager[Hub]:
     source = PullStep(connector=connector, stream="orders", settings=settings)
-    with at_work(place, "edifact_orders", {"shop": server.credentials()}, source=source) as at:
-        yield at
+    return at_work(place, "edifact_orders", {"shop": known}, source=source)
 
 
 def pull_until_killed(at: Hub, server: Server, after: int, account: Account) -> None:
@@ -155,10 +187,7 @@ def pull_until_killed(at: Hub, server: Server, after: int, account: Account) -> 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
-    except ConnectorError as error:
-        if not error.retryable:
-            account.wrong.append(f"a pull ended with {error!r}")
+        take(at, account)
     finally:
         over.set()
         thread.join(60)
@@ -167,12 +196,13 @@ def pull_until_killed(at: Hub, server: Server, after: int, account: Account) -> 
         server.start()
 
 
-def take_rest(at: Hub, account: Account) -> None:
-    """Pull what is left, undisturbed."""
+def take(at: Hub, account: Account, *, calm: bool = False) -> None:
+    """Pull what is there; undisturbed, that must go through."""
     try:
         pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
     except ConnectorError as error:
-        account.wrong.append(f"a pull ended with {error!r}")
+        if calm or not error.retryable:
+            account.wrong.append(f"a pull ended with {error!r}")
 
 
 def _compare(at: Hub, items: list[LoadItem], account: Account) -> None:
@@ -183,5 +213,5 @@ def _compare(at: Hub, items: list[LoadItem], account: Account) -> None:
         account.wrong.append("an interchange was never settled")
 
 
-def _connector(server: Server, name: str, settings: dict[str, Any]) -> Connector[Any]:
-    return registry().create(name, settings, PortsForTests(credentials={"shop": server.credentials()}))
+def _connector(name: str, settings: dict[str, Any], known: Credentials) -> Connector[Any]:
+    return registry().create(name, settings, PortsForTests(credentials={"shop": known}))
