@@ -123,18 +123,18 @@ class SqlConnector(Connector[SqlSettings]):
             self.close()
 
     def _interchange(self, stream: str, page: Page) -> Interchange:
-        data = f"[{','.join(page.texts)}]".encode()
+        data, count = page.data, len(page.positions)
         # what an outbox names is told by its rows alone: a changed document has a row of its own there
         ends = [[tagged(value) for value in page.positions[at]] for at in (0, -1)]
         content = page.handle or hashlib.sha256(data).hexdigest()
-        told = [stream, self.settings.table, len(page.texts), ends, content]
+        told = [stream, self.settings.table, count, ends, content]
         return Interchange(
             name=_shown(self.settings.table, page.positions),
             arrival=f"sql|{hashlib.sha256(msgspec.json.encode(told)).hexdigest()}",
             data=data,
             bookmark=page.bookmark,
             media_type="application/json",
-            attributes={"documents": str(len(page.texts))},
+            attributes={"documents": str(count)},
             handle=page.handle,
         )
 

@@ -1,18 +1,22 @@
-"""Blocks of documents: a query per level within one snapshot, put together as JSON texts."""
+"""Blocks of documents: a query per level within one snapshot, put together as JSON texts while the next ones are read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, overload
 
 import pyarrow as pa
 
 from connectors.sql.chosen import Chosen
-from connectors.sql.documents import arrays, below, keys, refuse_twice, rows_of
+from connectors.sql.documents import Documents, Member, arrays, objects, rows_of
+from connectors.sql.grouping import below, keys, refuse_twice
+from connectors.sql.meanwhile import meanwhile
+from connectors.sql.plans import LevelPlan, Shape
 from connectors.sql.sessions.base import Session
 from connectors.sql.settings import ByOutbox, ByWatermark, Level, SqlSettings
-from connectors.sql.statements import LevelPlan, Shape, Statements, describing
+from connectors.sql.statements import Statements, describing
 from connectors.sql.values import Described, Kind, fitted
 from orderhub.errors import ConnectorRefused
 
@@ -57,16 +61,28 @@ _FIRST_DOCUMENTS = 2_000
 _MOST_DOCUMENTS = 50_000
 
 
+#: A level's rows with what is what in them, by the level's path; parents stand before their children.
+Levels = dict[str, tuple[LevelPlan, pa.Table]]
+
+
 @dataclass(frozen=True)
 class Block:
-    """Documents as JSON texts with the position of each. ``found`` counts those that were skipped too, ``last`` is where the
-    next block begins."""
+    """Documents with the position of each. ``found`` counts those that were skipped too, ``last`` is where the next block
+    begins. An interchange must begin at each of ``cuts``. The texts are made meanwhile."""
 
     positions: Sequence[Position]
-    texts: list[str]
+    texts: Future[Documents] | None
     found: int
-    rows: int
     last: Position | None
+    cuts: Sequence[int] = ()
+
+    def documents(self) -> Documents:
+        """Waits for the texts; asked for only where there are positions.
+
+        :raises ConnectorRefused: a row comes twice.
+        """
+        assert self.texts is not None  # noqa: S101 - there are positions
+        return self.texts.result()
 
 
 class Reader:
@@ -98,27 +114,27 @@ class Reader:
             header = self._table(plan)
             positions = self._positions(header, plan.parent)
             if not positions:
-                return Block([], [], 0, 0, None)
+                return Block([], None, 0, None)
             refuse_twice(plan, [header.column(at) for at in plan.own])
             found, last = len(positions), positions[-1]
             if keep is not None:
                 kept = keep(positions)
                 if not any(kept):
-                    return Block([], [], found, found, last)
+                    return Block([], None, found, last)
                 mask = pa.array(kept)
                 header, positions = header.filter(mask), positions.filter(mask)
             until = chosen if chosen.among else _until(chosen, last)
-            levels = {"": (plan, header)}
+            levels: Levels = {"": (plan, header)}
             for child in statements.children(until):
                 levels[child.path] = (child, self._table(child))
-        texts = self._nested("", levels, keys(header, plan.own))[0].to_pylist()
         rows = found + sum(table.num_rows for path, (_, table) in levels.items() if path)
         self.documents_per_block = max(
             self.settings.documents_per_interchange,
             min(_MOST_DOCUMENTS, _ROWS * len(positions) // max(rows, 1)),
             1,
         )
-        return Block(positions, texts, found, rows, last)
+        # Arrow's functions hold no lock of Python's: texts are made while the database works
+        return Block(positions, meanwhile(lambda: _documents(levels)), found, last, _cuts(plan, header))
 
     def positions(self, chosen: Chosen, limit: int | None) -> Positions:
         """Positions only, of the next documents of what is chosen."""
@@ -139,31 +155,20 @@ class Reader:
     def _positions(self, table: pa.Table, places: Sequence[int]) -> Positions:
         return Positions([table.column(at) for at in places], self.statements.position_kinds)
 
-    def _nested(
-        self, path: str, levels: dict[str, tuple[LevelPlan, pa.Table]], own: Any
-    ) -> tuple[Any, pa.Table]:
-        """The texts of a level's rows, with those of the levels below in them."""
-        plan, rows = levels[path]
-        children = []
-        for child_path, (child, table) in levels.items():
-            parent, _, name = child_path.rpartition("/")
-            if child_path and parent == path:
-                mine, parents = below(child, table, own)
-                levels[child_path] = (child, mine)
-                texts, _ = self._nested(child_path, levels, keys(mine, child.own))
-                children.append((name, arrays(texts, parents, rows.num_rows)))
-        return rows_of(plan, rows, children), rows
-
     def _described(self) -> Iterator[tuple[str, tuple[Described, ...]]]:
         """What the database says of every table that is read, only the columns that are needed where they are named."""
         read = self.settings.read
-        marks = {"": read.column, **read.children} if isinstance(read, ByWatermark) else {}
+        marks: dict[str, tuple[str, ...]] = {}
+        if isinstance(read, ByWatermark):
+            marks = {"": (read.column, *read.also)}
+            marks |= {path: (name,) for path, name in read.children.items()}
         for path, level in self.settings.levels():
-            more = [*level.key, *(one.column for one in level.where)]
-            if path in marks:
-                more.append(marks[path])
+            more = [*level.key, *(one.column for one in level.where), *marks.get(path, ())]
+            if level.deleted is not None:
+                more.append(level.deleted.column)
             if isinstance(read, ByOutbox) and not path and read.table is None and read.mark is not None:
                 more.append(read.mark.column)
+            more += () if path else self.settings.record
             wanted = tuple(dict.fromkeys([*level.columns, *more])) if level.columns else ()
             yield path, self._columns(level.table, level.db_schema, wanted, required=more)
             for name, lookup in level.lookups.items():
@@ -171,8 +176,8 @@ class Reader:
                 yield f"{path}:{name}", self._columns(lookup.table, lookup.db_schema, shown)
         if isinstance(read, ByOutbox) and read.table is not None:
             columns = [*read.key, *(one.column for one in read.where)]
-            if read.mark is not None:
-                columns.append(read.mark.column)
+            columns += [one.column for one in (read.mark, read.deleted) if one is not None]
+            columns += read.join if read.deleted is not None else ()
             found = self._columns(read.table, read.db_schema, tuple(dict.fromkeys(columns)))
             yield "outbox", found
 
@@ -202,3 +207,33 @@ def _levels(settings: SqlSettings) -> Iterator[tuple[str, Level]]:
 
 def _until(chosen: Chosen, last: Position) -> Chosen:
     return Chosen(after=chosen.after, upto=last, floor=chosen.floor, ceiling=chosen.ceiling)
+
+
+def _cuts(plan: LevelPlan, header: pa.Table) -> list[int]:
+    """Where a record comes again that came since the last cut."""
+    cuts: list[int] = []
+    seen: set[Any] = set()
+    for number, record in enumerate(keys(header, plan.record).to_pylist() if plan.record else ()):
+        if record in seen:
+            cuts.append(number)
+            seen.clear()
+        seen.add(record)
+    return cuts
+
+
+def _documents(levels: Levels) -> Documents:
+    plan, header = levels[""]
+    return Documents(objects(_members("", levels, keys(header, plan.own)), header.num_rows, end=","))
+
+
+def _members(path: str, levels: Levels, own: Any) -> list[Member]:
+    """The members of a level's rows, with those of the levels below in them. ``own``: what tells the rows, in their order."""
+    plan, rows = levels[path]
+    children: list[Member] = []
+    for child_path, (child, table) in levels.items():
+        parent, _, name = child_path.rpartition("/")
+        if child_path and parent == path:
+            mine, parents = below(child, table, own)
+            inner = _members(child_path, {**levels, child_path: (child, mine)}, keys(mine, child.own))
+            children.append((name, arrays(inner, parents, rows.num_rows)))
+    return rows_of(plan, rows, children)

@@ -55,6 +55,13 @@ class Condition(_Part):
         return self
 
 
+class Deleted(Condition):
+    """Which rows the source deleted without taking them out (``deleted_at`` is not null, an operation ``D``); the document
+    says it as true or false under the name ``as``."""
+
+    shown: Name = pydantic.Field("deleted", alias="as")
+
+
 class Lookup(_Part):
     """A row of another table that this one points to, nested under the lookup's name; null where there is none.
 
@@ -78,15 +85,23 @@ class Level(_Part):
     key: tuple[Name, ...] = pydantic.Field(min_length=1)
     columns: tuple[Name, ...] = ()
     where: tuple[Condition, ...] = ()
+    deleted: Deleted | None = None
     lookups: dict[Name, Lookup] = {}
     children: dict[Name, Child] = {}
 
     @pydantic.model_validator(mode="after")
     def _names_differ(self) -> Level:
         names = [*self.columns, *self.lookups, *self.children]
+        names += [self.deleted.shown] if self.deleted is not None else []
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands for two things")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _deleted_rows_are_read(self) -> Level:
+        if self.deleted is not None and any(one.column == self.deleted.column for one in self.where):
+            raise ValueError(f"`where` asks for {self.deleted.column}, and so could hide what was deleted")
         return self
 
 
@@ -99,13 +114,14 @@ class Child(Level):
 class ByWatermark(_Part):
     """New is what has a later ``column`` (a time or a growing number) than what was read.
 
-    ``children``: such columns of tables below, by the names of their levels (``lines``, ``lines/schedules``): a document
-    is as new as the newest of its rows. ``overlap`` (seconds; of a number its units) is read again, for transactions that
+    ``also``: such columns of the same table that may be null (``deleted_at``). ``children``: such columns of tables below, by
+    the names of their levels (``lines``, ``lines/schedules``). A document is as new as the newest of all these. ``overlap`` (seconds; of a number its units) is read again, for transactions that
     commit late; what was pulled from it is known and not given twice.
     """
 
     by: Literal["watermark"]
     column: Name
+    also: tuple[Name, ...] = ()
     children: dict[str, Name] = {}
     overlap: float = pydantic.Field(60, ge=0)
 
@@ -135,7 +151,8 @@ class Mark(_Part):
 class ByOutbox(_Part):
     """New is what an outbox table names. ``key`` orders its rows; ``join``: its column to the document's column. Rows are
     marked, or deleted where there is no ``mark``, when the hub has them. Without ``table`` the document's own table has the
-    mark."""
+    mark. ``deleted``: which rows of the outbox say that their document was deleted; a document whose own row is gone then
+    comes as well, as deleted, with nothing but the columns that ``join`` leads to."""
 
     by: Literal["outbox"]
     table: Name | None = None
@@ -144,10 +161,11 @@ class ByOutbox(_Part):
     join: dict[Name, Name] = {}
     where: tuple[Condition, ...] = ()
     mark: Mark | None = None
+    deleted: Deleted | None = None
 
     @pydantic.model_validator(mode="after")
     def _whole(self) -> ByOutbox:
-        if self.table is None and (self.mark is None or self.key or self.join or self.where):
+        if self.table is None and (self.mark is None or self.key or self.join or self.where or self.deleted):
             raise ValueError("without a table of its own an outbox is a `mark` and nothing else")
         if self.table is not None and not (self.key and self.join):
             raise ValueError("an outbox table needs `key` and `join`")
@@ -155,11 +173,16 @@ class ByOutbox(_Part):
 
 
 class SqlSettings(Level, ConnectorSettings):
-    """One kind of document out of a database. ``connection`` names where it is and the driver."""
+    """One kind of document out of a database. ``connection`` names where it is and the driver.
+
+    ``record``: columns that say whose state a row is, where several rows are about one record (a log of changes). Two of
+    them never stand in one interchange, so that the hub has them in their order, one after the other.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     connection: Name
+    record: tuple[Name, ...] = ()
     read: Annotated[ByWatermark | ByKeys | ByOutbox, pydantic.Field(discriminator="by")]
     documents_per_interchange: int = pydantic.Field(500, ge=1, le=100_000)
     #: A statement that takes longer is given up.
@@ -176,6 +199,23 @@ class SqlSettings(Level, ConnectorSettings):
             path, level = waiting.pop(0)
             yield path, level
             waiting += [(f"{path}/{name}".lstrip("/"), child) for name, child in level.children.items()]
+
+    def says_deleted(self, path: str, level: Level) -> str | None:
+        """What the rows of a level call whether the source deleted them; None where nothing was declared."""
+        if level.deleted is not None:
+            return level.deleted.shown
+        read = self.read
+        return read.deleted.shown if not path and isinstance(read, ByOutbox) and read.deleted else None
+
+    @pydantic.model_validator(mode="after")
+    def _deleted_has_one_name(self) -> SqlSettings:
+        read = self.read
+        said = read.deleted.shown if isinstance(read, ByOutbox) and read.deleted else None
+        if said in (*self.columns, *self.lookups, *self.children):
+            raise ValueError(f"{said} stands for two things")
+        if said is not None and self.deleted is not None and said != self.deleted.shown:
+            raise ValueError("`deleted` has two names (as): one document says it once")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _levels_exist(self) -> SqlSettings:

@@ -126,6 +126,8 @@ def fitted(value: Any, kind: Kind) -> Any:
         return value.date() if kind is Kind.DATE else value
     if isinstance(value, dt.date) and kind in (Kind.MOMENT, Kind.INSTANT):
         return fitted(dt.datetime.combine(value, dt.time()), kind)
+    if isinstance(value, bool) and kind in NUMBERS:
+        return int(value)  # what databases without booleans have in their place
     if kind is Kind.NUMBER and isinstance(value, int | float):
         return _decimal(str(value))
     return str(value) if kind in (Kind.TEXT, Kind.UUID) else value

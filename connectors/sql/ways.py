@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from connectors.sql.reading import Block, Position, Reader
 from connectors.sql.settings import ByKeys, ByWatermark
 from connectors.sql.values import TIMES, fitted, given_value, tagged
 from orderhub.connector import Bookmark
+from orderhub.errors import ConnectorError
 
 #: A watermark in the future would hide everything that comes before it; clocks and zones differ by less than this.
 _FUTURE = dt.timedelta(days=1)
@@ -23,17 +24,44 @@ _MOST_VALUES = 1_000
 
 @dataclass(frozen=True)
 class Page:
-    """Documents of one interchange."""
+    """Documents of one interchange. ``data`` is a JSON array of them."""
 
     positions: Sequence[Position]
-    texts: Sequence[str]
+    data: bytes
     bookmark: Bookmark
     handle: dict[str, Any] = field(default_factory=dict)
 
 
-def _slices(block: Block, size: int) -> Iterator[tuple[Sequence[Position], list[str]]]:
-    for start in range(0, len(block.texts), size):
-        yield block.positions[start : start + size], block.texts[start : start + size]
+def _slices(block: Block, size: int) -> Iterator[tuple[Sequence[Position], bytes]]:
+    ends = [*block.cuts, len(block.positions)]
+    start = 0
+    for end in ends:
+        while start < end:
+            stop = min(start + size, end)
+            yield block.positions[start:stop], block.documents().array(start, stop)
+            start = stop
+
+
+def _read_ahead(blocks: Iterator[Block], may: Callable[[], bool] = lambda: True) -> Iterator[Block]:
+    """Each block when the next one was read, so that its texts are made meanwhile; where that ``may`` be.
+
+    What was read before the database went away is given first: a pull gets further by it.
+    """
+    before: Block | None = None
+    try:
+        for block in blocks:
+            if before is not None:
+                yield before
+            before = block
+            if not may():
+                yield before
+                before = None
+    except ConnectorError:
+        if before is not None:
+            yield before
+        raise
+    if before is not None:
+        yield before
 
 
 class WatermarkWay:
@@ -44,15 +72,20 @@ class WatermarkWay:
 
     def pages(self, since: Bookmark) -> Iterator[Page]:
         window = self._window(since)
+        # what may have been given before is told by all that was given: no reading ahead of that
+        for block in _read_ahead(self._blocks(window), lambda: not window.looks_back):
+            for positions, data in _slices(block, self._reader.settings.documents_per_interchange):
+                window.take(positions)
+                yield Page(positions, data, window.dump())
+
+    def _blocks(self, window: Window) -> Iterator[Block]:
         floor = window.floor
         after = window.position if not self._read.overlap else None
         while True:
             limit = self._reader.documents_per_block
             chosen = Chosen(after=after, floor=after[0] if after else floor, ceiling=self._ceiling())
             block = self._reader.read(chosen, limit, window.keep_seen if window.looks_back else None)
-            for positions, texts in _slices(block, self._reader.settings.documents_per_interchange):
-                window.take(positions)
-                yield Page(positions, texts, window.dump())
+            yield block
             if block.found < limit:
                 return
             after = block.last
@@ -117,10 +150,10 @@ class KeysWay:
 
     def _read_these(self, wanted: list[Position], known: KnownKeys) -> Iterator[Page]:
         block = self._reader.read(Chosen(among=tuple(wanted)), None)
-        for positions, texts in _slices(block, self._reader.settings.documents_per_interchange):
+        for positions, data in _slices(block, self._reader.settings.documents_per_interchange):
             for one in positions:
                 known.add(one)
-            yield Page(positions, texts, known.dump())
+            yield Page(positions, data, known.dump())
 
     def _at_once(self) -> int:
         most = _MOST_VALUES // len(self._reader.settings.key)
@@ -152,13 +185,17 @@ class OutboxWay:
         self._reader = reader
 
     def pages(self, since: Bookmark) -> Iterator[Page]:
+        for block in _read_ahead(self._blocks()):
+            for positions, data in _slices(block, self._reader.settings.documents_per_interchange):
+                rows = [[tagged(value) for value in one] for one in positions]
+                yield Page(positions, data, None, {"rows": rows})
+
+    def _blocks(self) -> Iterator[Block]:
         after: Position | None = None
         while True:
             limit = self._reader.documents_per_block
             block = self._reader.read(Chosen(after=after), limit)
-            for positions, texts in _slices(block, self._reader.settings.documents_per_interchange):
-                rows = [[tagged(value) for value in one] for one in positions]
-                yield Page(positions, texts, None, {"rows": rows})
+            yield block
             if block.found < limit:
                 return
             after = block.last

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.sql import bookmarks
 from connectors.sql.bookmarks import KnownKeys, Window
-from connectors.sql.documents import json_texts
+from connectors.sql.texts import json_texts, whole
 from connectors.sql.values import Kind, fitted, tagged, untagged
 from orderhub.connector import Bookmark
 from orderhub.errors import ConnectorRefused
@@ -159,4 +159,4 @@ def test_values_of_settings_become_what_a_column_holds() -> None:
     ],
 )  # fmt: skip
 def test_columns_become_json_as_they_are_written(values: pa.Array, kind: Kind, texts: list[str]) -> None:
-    assert json_texts(values, kind).to_pylist() == texts
+    assert whole(json_texts(values, kind)).to_pylist() == texts

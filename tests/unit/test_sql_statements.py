@@ -13,13 +13,14 @@ from sqlalchemy.engine import Dialect
 
 from connectors.sql.chosen import Chosen
 from connectors.sql.marking import marking
+from connectors.sql.plans import Shape
 from connectors.sql.sessions.address import address
 from connectors.sql.sessions.base import bound, compiled
 from connectors.sql.sessions.mysql import MySqlSession
 from connectors.sql.sessions.odbc import connection_string, dialect_named
 from connectors.sql.sessions.worker import FAST_EXECUTEMANY
 from connectors.sql.settings import ByOutbox, SqlSettings
-from connectors.sql.statements import Shape, Statements, describing
+from connectors.sql.statements import Statements, describing
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
 from orderhub.connector_registry import registry

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Dialect
 
 from connectors.sql.sessions.address import Address
 from connectors.sql.sessions.base import Saying, bound, compiled
+from connectors.sql.sessions.postgres_values import values_ahead
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorUnavailable
@@ -85,6 +86,11 @@ class PostgresSession:
     def table(self, statement: ClauseElement) -> pa.Table:
         with self._typed(), self._connected().cursor() as cursor:
             text, values = compiled(statement, self.dialect)
+            ahead = values_ahead(statement)
+            if ahead is not None:
+                text, values = ahead.text, ()
+                cursor.execute(*compiled(ahead.settings, self.dialect))
+                cursor.fetchall()
             cursor.execute(text, values or None)
             found: pa.Table = cursor.fetch_arrow_table()
             return found
