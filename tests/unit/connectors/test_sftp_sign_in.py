@@ -125,9 +125,10 @@ def test_a_connection_that_is_not_filled_in_rightly(
     assert "secret text" not in sentence
 
 
-def test_keys_and_passwords(sshd: Sshd, make: Make, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("kind", ["pkcs8-pem", "openssh"])
+def test_keys_and_passwords(sshd: Sshd, make: Make, tmp_path: Path, kind: str) -> None:  # noqa: F811
     key = asyncssh.read_private_key(sshd.user_key)
-    text = key.export_private_key("pkcs8-pem", passphrase="geheim").decode()
+    text = key.export_private_key(kind, passphrase="geheim").decode()
     assert make(sshd.credentials(private_key=text, passphrase="geheim")).check().ok
     for wrong in ("falsch", None):
         sentence = said(make(sshd.credentials(private_key=text, passphrase=wrong)))
