@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 import msgspec
@@ -32,23 +33,18 @@ def new(
     flow: Annotated[str, typer.Argument(help="The flow that the key leads to; it pulls with http_intake.")],
     name: Annotated[str, typer.Option(help="Whose key it is, for people.")] = "",
     test: Annotated[bool, typer.Option("--test", help="Whatever is posted with it is test data.")] = False,
+    days: Annotated[
+        int | None, typer.Option(help="It ends by itself after so many days; never without.")
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
-    from orderhub.errors import ConfigError
-    from orderhub.ledger import intake_keys
+    from orderhub.flows.posting import endpoint_of, make_key
     from orderhub.ledger.engine import transaction
 
-    found = hub.flows().get(flow)
-    if found.pull.connector != "http_intake":
-        raise ConfigError(
-            f"The flow {flow} does not pull with http_intake, so nothing can be posted to it.",
-            todo="Name a flow that does, or change its `pull`.",
-        )
+    flows = hub.flows()
     with hub.ledger() as engine, transaction(engine) as connection:
-        made, key = intake_keys.create(
-            connection, flow, name=name or found.partner or flow, actor=hub.actor(), test=test
-        )
+        made, key = make_key(connection, flows, flow, name=name, actor=hub.actor(), test=test, days=days)
     if json_output:
         print_json({**msgspec.to_builtins(made), "key": key})
         return
@@ -56,7 +52,7 @@ def new(
         f"The key {made.public_id} of {made.name} for {flow}{' (test)' if test else ''}, shown this once:\n"
     )
     typer.echo(f"    {key}\n")
-    typer.echo(f"POST to /orderhub/api/v1/intake/{found.pull.settings.get('endpoint')} with the header")
+    typer.echo(f"POST to /orderhub/api/v1/intake/{endpoint_of(flows.get(flow))} with the header")
     typer.echo("    Authorization: Bearer <key>")
 
 
@@ -68,20 +64,16 @@ def list_keys(
     from orderhub.ledger import intake_keys
     from orderhub.ledger.engine import transaction
 
+    now = dt.datetime.now(dt.UTC)
     with hub.ledger() as engine, transaction(engine) as connection:
-        rows = [msgspec.to_builtins(key) for key in intake_keys.listed(connection, flow)]
+        rows = [
+            {**msgspec.to_builtins(key), "state": key.state(now).value}
+            for key in intake_keys.listed(connection, flow)
+        ]
     if json_output:
         print_json(rows)
         return
-    shown = [
-        {
-            **row,
-            "key": row["public_id"],
-            "test": "test" if row["test"] else "",
-            "state": "revoked" if row["revoked_at"] else "valid",
-        }
-        for row in rows
-    ]
+    shown = [{**row, "key": row["public_id"], "test": "test" if row["test"] else ""} for row in rows]
     columns = (
         "key",
         "flow",
@@ -90,6 +82,7 @@ def list_keys(
         "state",
         "created_at",
         "created_by",
+        "expires_at",
         "last_used_at",
         "revoked_at",
     )

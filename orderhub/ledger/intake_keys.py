@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -24,7 +25,7 @@ PREFIX = "ohk_"
 _KEY = re.compile(r"ohk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})\Z")
 #: What an unknown key is compared with, so that it takes as long as a known one.
 _NOBODY = "0" * 64
-_COLUMNS = "id, flow, name, public_id, test, created_by, created_at, revoked_by, revoked_at, last_used_at"
+_COLUMNS = "id, flow, name, public_id, test, created_by, created_at, expires_at, revoked_by, revoked_at, last_used_at"
 
 
 class IntakeKeyUnknown(LedgerError):
@@ -33,8 +34,17 @@ class IntakeKeyUnknown(LedgerError):
     code: ClassVar[str] = "LEDGER_INTAKE_KEY_UNKNOWN"
 
 
+class KeyState(StrEnum):
+    """Whether a key is good: it is, it ended by itself, or somebody ended it."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class IntakeKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without its secret. ``test``: whatever is posted with it is test."""
+    """A key without its secret. ``test``: whatever is posted with it is test. ``expires_at``: when it ends by itself, None
+    for never."""
 
     id: int
     flow: str
@@ -43,19 +53,31 @@ class IntakeKey(msgspec.Struct, frozen=True, kw_only=True):
     test: bool
     created_by: str
     created_at: dt.datetime
+    expires_at: dt.datetime | None = None
     revoked_by: str | None = None
     revoked_at: dt.datetime | None = None
     last_used_at: dt.datetime | None = None
 
+    def state(self, now: dt.datetime) -> KeyState:
+        """What it is good for at a time; UTC-aware."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        ended = self.expires_at is not None and self.expires_at <= now
+        return KeyState.EXPIRED if ended else KeyState.VALID
+
 
 _INSERT = text(
     f"""
-    INSERT INTO ledger.intake_key (flow, name, public_id, secret_sha256, test, created_by)
-    VALUES (:flow, :name, :public_id, :secret, :test, :actor) RETURNING {_COLUMNS}
+    INSERT INTO ledger.intake_key (flow, name, public_id, secret_sha256, test, created_by, expires_at)
+    VALUES (:flow, :name, :public_id, :secret, :test, :actor,
+        clock_timestamp() + make_interval(days => CAST(:days AS integer))) RETURNING {_COLUMNS}
     """  # noqa: S608 - a constant
 )
 _FIND = text(
-    f"SELECT {_COLUMNS}, secret_sha256 FROM ledger.intake_key WHERE public_id = :public_id AND revoked_at IS NULL"  # noqa: S608 - a constant
+    f"""
+    SELECT {_COLUMNS}, secret_sha256 FROM ledger.intake_key WHERE public_id = :public_id AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    """  # noqa: S608 - a constant
 )
 # once a minute is often enough to see which keys are in use
 _USED = text(
@@ -76,9 +98,12 @@ _REVOKE = text(
 
 
 def create(
-    connection: Connection, flow: str, *, name: str, actor: str, test: bool = False
+    connection: Connection, flow: str, *, name: str, actor: str, test: bool = False, days: int | None = None
 ) -> tuple[IntakeKey, str]:
-    """A new key, and the text that its owner sends. The text is nowhere kept."""
+    """A new key, and the text that its owner sends. The text is nowhere kept.
+
+    :param days: after so many it ends by itself; None: never.
+    """
     public_id = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(12))
     secret = secrets.token_urlsafe(32)
     values = {
@@ -88,6 +113,7 @@ def create(
         "secret": _hash(secret),
         "test": test,
         "actor": actor,
+        "days": days,
     }
     made = IntakeKey(**connection.execute(_INSERT, values).one()._mapping)
     audit.append(
@@ -95,13 +121,13 @@ def create(
         actor=actor,
         action="intake_key.create",
         subject=f"flow:{flow}",
-        detail={"key": public_id, "name": made.name, "test": test},
+        detail={"key": public_id, "name": made.name, "test": test, "days": days},
     )
     return made, f"{PREFIX}{public_id}_{secret}"
 
 
 def verify(connection: Connection, given: str) -> IntakeKey | None:
-    """The key that was given, unless it is unknown or revoked. Takes the same time for every wrong secret."""
+    """The key that was given, unless it is unknown, revoked or at its end. Takes the same time for every wrong secret."""
     parts = _KEY.match(given)
     if parts is None:
         return None

@@ -25,10 +25,22 @@ from orderhub.web.connectors import Connectors
 from orderhub.web.guard import Guard
 from orderhub.web.inbox import Inbox
 from orderhub.web.intake import Intake, is_by_key
+from orderhub.web.keys import Keys
 from orderhub.web.ports import Actions, Checker, CurrentUser, Scheduler, Tracer, WebSettings
 from orderhub.web.quality import Quality
 from orderhub.web.reading import NotThere, Reading
-from orderhub.web.routes import api, documents, files, inbox, inbox_api, intake, overview, quality, reference
+from orderhub.web.routes import (
+    api,
+    documents,
+    files,
+    inbox,
+    inbox_api,
+    intake,
+    keys,
+    overview,
+    quality,
+    reference,
+)
 from orderhub.web.routes import connectors as connector_routes
 from orderhub.web.routes import flows as flow_routes
 from orderhub.web.watching import Watching
@@ -91,6 +103,7 @@ def create_app(
     app.state.quality = Quality(engine, suites=suites, docs=data_docs)
     app.state.connectors = Connectors(registry=connectors, flows=flows, checker=checker)
     app.state.inbox = Inbox(engine, flows=flows, wake=wake)
+    app.state.keys = Keys(engine, flows=flows, titles=app.state.watching.titles)
     app.state.intake = posted
     app.state.actions = actions or LedgerActions(engine)
     app.state.static_version = _version()
@@ -101,6 +114,7 @@ def create_app(
     app.include_router(inbox.router)
     app.include_router(quality.router)
     app.include_router(connector_routes.router)
+    app.include_router(keys.router)
     app.include_router(reference.router)
     app.include_router(api.router)
     app.include_router(connector_routes.api)

@@ -13,6 +13,7 @@ from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import ConfigError
 from orderhub.flows.health import CheckResult, ConnectorUse, uses_of
 from orderhub.flows.registry import FlowRegistry
+from orderhub.stage import Flow
 from orderhub.web.ports import Checker
 from orderhub.web.reading import NotThere
 
@@ -31,6 +32,16 @@ class UseView:
     def id(self) -> str:
         """For the row."""
         return f"use-{self.use.flow}-{self.kind}-{self.target}".rstrip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """Where a flow pulls from. ``every`` is how often the intake asks there (seconds), None where it need not; ``result``
+    what was found out last, by whomever."""
+
+    connection: str
+    every: float | None
+    result: CheckResult | None
 
 
 @dataclass(slots=True)
@@ -104,6 +115,23 @@ class Connectors:
             unused=[view for view in known if not view.uses],
             can_check=self._checker is not None,
         )
+
+    def sources(self, flows: Sequence[Flow]) -> dict[str, SourceView]:
+        """Where these flows pull from, by flow."""
+        found: dict[str, SourceView] = {}
+        for flow in flows:
+            pull = next(use for use in uses_of(flow) if use.use == "pull")
+            found[flow.name] = SourceView(pull.connection, self._asked_every(flow), self._last(pull))
+        return found
+
+    def _asked_every(self, flow: Flow) -> float | None:
+        if not flow.trigger.arrival or flow.paused:
+            return None
+        try:
+            poll = self._registry.settings(flow.pull.connector, flow.pull.settings).poll()
+        except ConfigError:
+            return None  # what is wrong is said where the connector is asked
+        return None if poll is None else poll.seconds
 
     def check(self, flow: str = "", use: str = "") -> list[CheckResult]:
         """Ask now: one use, all of a flow, or all.

@@ -20,6 +20,7 @@ from starlette.requests import Request
 
 from orderhub.connector_registry import ConnectorRegistry
 from orderhub.errors import ConfigError, HubError
+from orderhub.flows.posting import endpoint_of
 from orderhub.flows.registry import FlowRegistry
 from orderhub.ledger import intake_keys, posts
 from orderhub.ledger.archive import Archive
@@ -120,11 +121,7 @@ class Intake:
         :raises IntakeRefused: the key is for no flow with this endpoint.
         :raises ConfigError: the flow's settings are wrong, or two flows have one endpoint.
         """
-        found = [
-            flow
-            for flow in self._flows.flows()
-            if flow.pull.connector == posts.CONNECTOR and flow.pull.settings.get("endpoint") == endpoint
-        ]
+        found = [flow for flow in self._flows.flows() if endpoint and endpoint_of(flow) == endpoint]
         if not any(flow.name == key.flow for flow in found):
             raise IntakeRefused(
                 404,

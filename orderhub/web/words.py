@@ -192,7 +192,16 @@ HEALTH: dict[str, Look] = {
     "unknown": Look(N_("Not checked yet"), "mute", "circle-dashed"),
 }
 
+#: Whether a key of the HTTP intake is good.
+KEY_STATES: dict[str, Look] = {
+    "valid": Look(N_("Valid"), "good", "circle-check"),
+    "ending": Look(N_("Ends soon"), "warn", "calendar-clock", N_("Its owner needs a new one")),
+    "expired": Look(N_("Expired"), "mute", "clock", N_("It came to its end")),
+    "revoked": Look(N_("Revoked"), "mute", "ban", N_("Somebody ended it")),
+}
+
 KINDS: dict[str, dict[str, Look]] = {
+    "key": KEY_STATES,
     "health": HEALTH,
     "case": CASE_STATES,
     "document": DOCUMENT_STATES,

@@ -58,6 +58,44 @@ class Here:
         return results
 
 
+def test_flows_say_how_the_place_they_pull_from_does_and_how_often_it_is_asked(
+    pages: tuple[str, Here, Path], browser: Browser
+) -> None:
+    address, checker, _ = pages
+    flows = checker.flows.folder
+    asked = FLOW.format(name="asked_orders", path="x", more="").replace(
+        "folder, settings: {path: x, stable_seconds: 0.1}",
+        "sftp, stream: orders, settings: {connection: acme_sftp, path: /out, poll_seconds: 45}",
+    )
+    (flows / "asked_orders.yaml").write_text(asked, encoding="utf-8")
+    said = CheckResult(
+        flow="asked_orders", use="pull", connector="sftp", ok=False, sentence="The server <x> is away."
+    )
+    remember(checker, said)
+    context = browser.new_context()
+    context.add_cookies([{"name": SESSION, "value": "viewer", "url": address}])
+    page = context.new_page()
+    page.goto(f"{address}/flows")
+    sign = page.locator("#flow-asked_orders .way [title]")
+    expect(sign).to_have_attribute("title", "The server <x> is away.")
+    expect(page.locator("#flow-good_orders .way [title]")).to_have_count(0)
+    page.goto(f"{address}/flows/asked_orders")
+    source = page.locator(".source-state")
+    for word in ("Does not work", "The server <x> is away.", "asked every 45 s"):
+        expect(source).to_contain_text(word)
+    expect(page.locator(".facts")).to_contain_text("acme_sftp")
+    # what was found out later appears by itself
+    remember(
+        checker,
+        CheckResult(flow="asked_orders", use="pull", connector="sftp", ok=True, sentence="It answers."),
+    )
+    expect(source).to_contain_text("It answers.")
+    page.goto(f"{address}/flows/lost_orders")
+    expect(source).to_contain_text("Not checked yet")
+    expect(source).not_to_contain_text("asked every")
+    context.close()
+
+
 @pytest.fixture
 def pages(database: str, tmp_path: Path) -> Iterator[tuple[str, Here, Path]]:
     """Address, checker, and the folder that is missing."""

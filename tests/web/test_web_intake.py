@@ -289,15 +289,15 @@ def test_too_many_requests_are_told_when_to_come_again(client, engine) -> None:
     assert post(client, new_key(engine, "slow_posts"), to="slow").status_code == 202
 
 
-def test_the_rate_is_counted_over_processes_where_valkey_is_there(engine, archive, flows, valkey_url) -> None:
-    from conftest import Client
-
+def test_the_rate_is_counted_over_processes_where_valkey_is_there(
+    client, engine, archive, flows, valkey_url
+) -> None:
     slow = new_key(engine, "slow_posts")
     statuses = []
     for _ in range(3):
         posted = Intake(engine, archive, flows, valkey_url=valkey_url)
         app = create_app(engine=engine, archive=archive, current_user=by_cookie, flows=flows, posted=posted)
-        statuses.append(post(Client(app), slow, to="slow").status_code)
+        statuses.append(post(type(client)(app), slow, to="slow").status_code)
     assert statuses == [202, 202, 429]
 
 

@@ -18,7 +18,7 @@ const ICONS = [
   "mail-check", "octagon-alert", "package", "rotate-ccw", "search", "search-x", "send", "server", "shield-alert",
   "shield-check", "trash-2", "triangle-alert", "truck", "user", "workflow", "x", "split", "eye",
   "arrow-up-right", "building-2", "calendar-clock", "corner-down-right", "corner-up-left", "layout-dashboard", "link", "list", "minus", "pause",
-  "play", "plug", "route", "timer", "trending-down", "trending-up",
+  "play", "plug", "plus", "key-round", "route", "timer", "trending-down", "trending-up",
 ];
 
 function inner(name) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from orderhub.web import page
-from orderhub.web.flow_views import RunPage
+from orderhub.web.connectors import Connectors, SourceView
+from orderhub.web.flow_views import FlowView, RunPage
 from orderhub.web.routes.documents import Id
 
 router = APIRouter(include_in_schema=False)
@@ -23,18 +24,25 @@ Name = Annotated[str, PathParameter(max_length=250, pattern=r"^[A-Za-z0-9_.\-]+$
 def flows(request: Request) -> Response:
     """All flows; as a part when htmx asks for it."""
     found = page.watching_of(request).flows()
+    context: dict[str, Any] = {"found": found, "sources": _sources(request, *found.flows), "here": "flows"}
     if page.is_partial(request):
-        return page.unless_seen(request, page.render(request, "flows_live.html", found=found, here="flows"))
-    return page.render(request, "flows.html", found=found, here="flows")
+        return page.unless_seen(request, page.render(request, "flows_live.html", **context))
+    return page.render(request, "flows.html", **context)
 
 
 @router.get("/flows/{name}")
 def flow(request: Request, name: Name) -> Response:
     """One flow; as a part when htmx asks for it."""
     found = page.watching_of(request).flow(name)
+    context: dict[str, Any] = {"found": found, "sources": _sources(request, found.view), "here": "flows"}
     if page.is_partial(request):
-        return page.unless_seen(request, page.render(request, "flow_live.html", found=found, here="flows"))
-    return page.render(request, "flow.html", found=found, here="flows")
+        return page.unless_seen(request, page.render(request, "flow_live.html", **context))
+    return page.render(request, "flow.html", **context)
+
+
+def _sources(request: Request, *views: FlowView) -> dict[str, SourceView]:
+    held: Connectors = request.app.state.connectors
+    return held.sources([view.flow for view in views if view.flow is not None])
 
 
 @router.get("/runs")

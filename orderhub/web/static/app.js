@@ -206,9 +206,18 @@
     if (opener) {
       const dialog = document.getElementById(opener.dataset.opens);
       all(".problem", dialog).forEach((element) => element.remove());
+      // data-fill-key="…" is what the dialog is about: for a field of that name, and to be read
+      for (const [name, value] of Object.entries(opener.dataset)) {
+        if (!name.startsWith("fill")) continue;
+        const field = name.slice(4).toLowerCase();
+        all(`input[name="${field}"]`, dialog).forEach((element) => { element.value = value; });
+        all(`[data-filled="${field}"]`, dialog).forEach((element) => { element.textContent = value; });
+      }
       dialog.showModal();
       return;
     }
+    const remover = event.target.closest("[data-removes]");
+    if (remover) remover.closest(remover.dataset.removes).remove();
     if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
     if (event.target.tagName === "DIALOG") event.target.close();
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -218,6 +227,13 @@
         copier.classList.add("copied");
         setTimeout(() => copier.classList.remove("copied"), 1200);
       }, () => {});
+    }
+  });
+  // what a dialog asked for was done
+  document.addEventListener("acted", () => {
+    for (const dialog of all("dialog[open]")) {
+      dialog.close();
+      one("form", dialog)?.reset();
     }
   });
   document.addEventListener("submit", (event) => {

@@ -124,10 +124,6 @@
     if (!one(".trouble", toast)) toastAt = setTimeout(() => { toast.hidden = true; }, 6000);
   });
   document.addEventListener("acted", () => {
-    for (const dialog of all("dialog[open]")) {
-      dialog.close();
-      one("form", dialog)?.reset();
-    }
     none();
     const open = one("[data-panel]", panel);
     if (open) load(`${box.dataset.inbox}/${open.dataset.panel}`);
