@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from orderhub.cli import hub
+from orderhub.cli.files import write_file, write_output
 from orderhub.cli.mapping_writing import register_document
 from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, print_table
-from orderhub.errors import LedgerError
+from orderhub.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
+    from orderhub.ledger.queries import DocumentFilter
     from orderhub.ledger.records import DocumentPath, DocumentRow
+
+#: The path that means standard output.
+STANDARD_OUTPUT = Path("-")
 
 app = typer.Typer(help="Documents in the ledger.", no_args_is_help=True)
 register_document(app)
@@ -41,12 +47,21 @@ def find(
     state: Annotated[list[str] | None, typer.Option(help="Only in this state; may be given again.")] = None,
     flow: Annotated[list[str] | None, typer.Option(help="Only of this flow; may be given again.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all that fit, without a limit, as CSV for spreadsheets; - is standard output."
+        ),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Documents, newest first."""
     from orderhub.ledger import queries
 
     where = queries.DocumentFilter(text=text, states=state or (), flows=flow or ())
+    if csv is not None:
+        _write_csv(where, csv, json_output)
+        return
     with hub.ledger() as engine, engine.connect() as connection:
         page = queries.find_documents(connection, where, limit=limit)
     if json_output:
@@ -59,6 +74,33 @@ def find(
         [_row(row) for row in page.rows],
         empty="No document fits.",
     )
+
+
+def _write_csv(where: DocumentFilter, path: Path, json_output: bool) -> None:
+    from orderhub.ledger import export, queries
+    from orderhub.ledger.engine import transaction
+
+    if json_output and path == STANDARD_OUTPUT:
+        raise ConfigError(
+            "The documents go to standard output, so the summary cannot.", todo="Name a file with --json."
+        )
+    with hub.ledger() as engine:
+        with transaction(engine) as connection:
+            ids = export.ids_of(connection, *queries.all_documents(where))
+        pieces = export.documents_csv(engine, ids)
+        if path == STANDARD_OUTPUT:
+            write_output(pieces)
+            return
+        try:
+            size = write_file(path, pieces)
+        except OSError as error:
+            raise ConfigError(
+                f"{path} cannot be written: {error.strerror}.", todo="Check the folder and its rights."
+            ) from None
+    if json_output:
+        print_json({"file": str(path), "documents": len(ids), "bytes": size})
+    else:
+        console().print(f"{path}: {len(ids)} documents.", markup=False)
 
 
 @app.command("show")

@@ -1,7 +1,8 @@
-"""Which files a command line means."""
+"""Which files a command line means, and how it writes one."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,3 +20,21 @@ def each_file(paths: Iterable[Path]) -> Iterator[Path]:
             )
         else:
             yield path
+
+
+def write_file(path: Path, pieces: Iterable[bytes]) -> int:
+    """Write a file under a hidden name and rename it in, so that who watches the folder never sees a part of it; gives its
+    size in bytes."""
+    hidden = path.with_name(f".{path.name}.part")
+    with hidden.open("wb") as stream:
+        stream.writelines(pieces)
+        size = stream.tell()
+    hidden.replace(path)
+    return size
+
+
+def write_output(pieces: Iterable[bytes]) -> None:
+    """Write bytes to standard output, behind what was printed before."""
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(pieces)
+    sys.stdout.buffer.flush()

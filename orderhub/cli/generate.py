@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orderhub.cli.files import write_file, write_output
 from orderhub.cli.output import Json, print_json
 from orderhub.errors import ConfigError
 
@@ -43,25 +42,13 @@ def generate(
         for name, data in generator.generate_files(
             format, orders=orders, lines=lines, seed=seed, release=release
         ):
-            written.append(_write(split / name, [data]))
+            written.append(write_file(split / name, [data]))
     else:
         chunks = generator.generate(format, orders=orders, lines=lines, seed=seed, release=release)
         if output is None:
-            sys.stdout.flush()
-            sys.stdout.buffer.writelines(chunks)
-            sys.stdout.buffer.flush()
+            write_output(chunks)
             return
-        written.append(_write(output, chunks))
+        written.append(write_file(output, chunks))
     if json_output:
         asked = {"format": format, "orders": orders, "lines": lines, "seed": seed}
         print_json(asked | {"files": len(written), "bytes": sum(written)})
-
-
-def _write(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write a file under a hidden name and rename it in, so that who watches the folder never sees a part of it."""
-    hidden = path.with_name(f".{path.name}.part")
-    with hidden.open("wb") as stream:
-        stream.writelines(chunks)
-        size = stream.tell()
-    hidden.replace(path)
-    return size

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from orderhub.ledger.codec import clean, to_json
 from orderhub.ledger.inbox_reasons import BY_VALUE
@@ -207,6 +207,10 @@ def _conditions(where: CaseFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
+def _order(where: CaseFilter) -> str:
+    return "c.changed_at, c.id" if where.discarded else "c.since, c.id"
+
+
 def _owners(owners: Mapping[str, str] | None) -> str:
     return to_json(dict(owners or {}))
 
@@ -227,7 +231,7 @@ def cases(
     where = where or CaseFilter()
     conditions, values = _conditions(where)
     values["owners_of_flows"] = _owners(owners)
-    order = "c.changed_at, c.id" if where.discarded else "c.since, c.id"
+    order = _order(where)
     paged = conditions
     if after is not None:
         paged += f" AND ({order}) > (CAST(:after_at AS timestamptz), CAST(:after_id AS bigint))"
@@ -293,6 +297,16 @@ def seen(
     )
     rows = connection.execute(query, {**values, "owners_of_flows": _owners(owners), "limit": limit})
     return [Seen(row.id, row.version) for row in rows]
+
+
+def all_cases(
+    where: CaseFilter, *, owners: Mapping[str, str] | None = None
+) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that gives the ids of all cases that fit, in the order of :func:`cases`, and the values bound in it."""
+    conditions, values = _conditions(where)
+    order = _order(where)
+    query = text(f"SELECT c.id FROM ledger.inbox_case AS c WHERE {conditions} ORDER BY {order}")  # noqa: S608 - constants
+    return query, {**values, "owners_of_flows": _owners(owners)}
 
 
 _VALUE = "CASE WHEN c.code = ANY(CAST(:by_value AS text[])) THEN c.value ELSE '' END"

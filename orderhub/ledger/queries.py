@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from orderhub.ledger import acknowledgements, search
 from orderhub.ledger.codec import findings_from, places_from
@@ -89,14 +89,25 @@ def _conditions(where: DocumentFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts) or "true", values
 
 
+def _found(where: DocumentFilter) -> tuple[str, dict[str, Any]]:
+    conditions, values = _conditions(where)
+    return (
+        f"ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id WHERE {conditions}",
+        values,
+    )
+
+
+def all_documents(where: DocumentFilter | None = None) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that gives the ids of all documents that fit, newest first, and the values bound in it."""
+    source, values = _found(where or DocumentFilter())
+    return text(f"SELECT d.id FROM {source} ORDER BY d.id DESC"), values  # noqa: S608 - constants
+
+
 def find_documents(
     connection: Connection, where: DocumentFilter | None = None, *, limit: int = 50, offset: int = 0
 ) -> Page:
     """Documents, newest first. Superseded ones only when asked for."""
-    conditions, values = _conditions(where or DocumentFilter())
-    source = (
-        f"ledger.document AS d JOIN ledger.interchange AS i ON i.id = d.interchange_id WHERE {conditions}"
-    )
+    source, values = _found(where or DocumentFilter())
     rows = connection.execute(
         text(f"SELECT {_ROW} FROM {source} ORDER BY d.id DESC LIMIT :limit OFFSET :offset"),  # noqa: S608 - constants
         {**values, "limit": limit, "offset": offset},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
 from orderhub.flows.registry import FlowRegistry
-from orderhub.ledger import inbox, inbox_actions, inbox_detail, inbox_senders
+from orderhub.ledger import export, inbox, inbox_actions, inbox_detail, inbox_senders
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.inbox import Alerts, CaseFilter, CasePage, CaseState, Counts, Group, Seen
 from orderhub.ledger.inbox_actions import Acted
@@ -63,6 +63,13 @@ class Inbox:
                 senders=inbox_senders.senders(connection),
                 facets=_facets(search, inbox.counts(connection), owners),
             )
+
+    def cases_csv(self, search: InboxSearch) -> Iterator[bytes]:
+        """All cases that a search finds, in the list's order, as a file in pieces."""
+        owners = self.owners()
+        with transaction(self._engine) as connection:
+            ids = export.ids_of(connection, *inbox.all_cases(search.where(), owners=owners))
+        return export.cases_csv(self._engine, ids, owners)
 
     def cases(
         self, where: CaseFilter, *, limit: int, after: tuple[dt.datetime, int] | None

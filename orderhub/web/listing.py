@@ -10,6 +10,7 @@ import base64
 import binascii
 import datetime as dt
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from orderhub.ledger import queries
+from orderhub.ledger import export, queries
 from orderhub.ledger import search as words
 from orderhub.ledger.records import DocumentRow, InterchangeRow
 from orderhub.web.search import PAGE_SIZE, SORTS, Search
@@ -85,6 +86,18 @@ def documents(
     connection: Connection, search: Search, *, size: int = PAGE_SIZE, interchange_id: int | None = None
 ) -> Listing[DocumentRow]:
     """A page of documents. Superseded ones only when asked for by state."""
+    asked, hidden = _documents(connection, search)
+    if interchange_id is not None:
+        asked.add("d.interchange_id = :interchange_id", interchange_id=interchange_id)
+    return _listing(connection, asked, size, hidden, queries.documents_by_id)
+
+
+def document_ids(connection: Connection, search: Search) -> array[int]:
+    """All documents that a search finds, in its order."""
+    return _all(connection, *_documents(connection, search))
+
+
+def _documents(connection: Connection, search: Search) -> tuple[_Asked, Sequence[str]]:
     asked = _Asked(_DOCUMENTS, search)
     if search.q:
         found = words.query(search.q)
@@ -95,14 +108,20 @@ def documents(
             "d.id IN (SELECT document_id FROM ledger.transition WHERE run = ANY(CAST(:runs AS bigint[])))",
             runs=_runs(connection, search),
         )
-    if interchange_id is not None:
-        asked.add("d.interchange_id = :interchange_id", interchange_id=interchange_id)
-    hidden = () if "superseded" in search.state else ("superseded",)
-    return _listing(connection, asked, size, hidden, queries.documents_by_id)
+    return asked, () if "superseded" in search.state else ("superseded",)
 
 
 def files(connection: Connection, search: Search, *, size: int = PAGE_SIZE) -> Listing[InterchangeRow]:
     """A page of received files, newest first."""
+    return _listing(connection, _files(connection, search), size, (), queries.interchanges_by_id)
+
+
+def file_ids(connection: Connection, search: Search) -> array[int]:
+    """All files that a search finds, in its order."""
+    return _all(connection, _files(connection, search), ())
+
+
+def _files(connection: Connection, search: Search) -> _Asked:
     asked = _Asked(_FILES, search)
     if search.q:
         asked.add("strpos(lower(d.name), lower(:part)) > 0", part=search.q)
@@ -112,7 +131,7 @@ def files(connection: Connection, search: Search, *, size: int = PAGE_SIZE) -> L
             "WHERE run = ANY(CAST(:runs AS bigint[])) AND document_id IS NULL)",
             runs=_runs(connection, search),
         )
-    return _listing(connection, asked, size, (), queries.interchanges_by_id)
+    return asked
 
 
 def _runs(connection: Connection, search: Search) -> list[int]:
@@ -135,6 +154,15 @@ class _Asked:
         self.conditions.append(condition)
         self.values.update(values)
 
+    @property
+    def key(self) -> _Key:
+        """The order asked for, or the first one where this table cannot have it."""
+        return _KEYS[self.search.sort if self.search.sort in self.table.sorts else SORTS[0]]
+
+
+def _all(connection: Connection, asked: _Asked, hidden: Sequence[str]) -> array[int]:
+    return _Window(connection, asked, hidden).every_id(asked.key)
+
 
 def _listing(
     connection: Connection,
@@ -144,8 +172,7 @@ def _listing(
     rows: Callable[[Connection, Sequence[int]], list[Row]],
 ) -> Listing[Row]:
     counts = _Counts(connection, asked, hidden)
-    sort = asked.search.sort if asked.search.sort in asked.table.sorts else SORTS[0]
-    ids, newer, older = _Window(connection, asked, hidden).ids(_KEYS[sort], size)
+    ids, newer, older = _Window(connection, asked, hidden).ids(asked.key, size)
     return Listing(
         rows=rows(connection, ids),
         total=counts.total,
@@ -236,6 +263,16 @@ class _Window:
         if hidden:
             self._conditions.append("d.state <> ALL(CAST(:hidden AS text[]))")
             self._values["hidden"] = list(hidden)
+
+    def every_id(self, key: _Key) -> array[int]:
+        """All ids in order, whatever the cursors say."""
+        direction = "DESC" if key.descending else "ASC"
+        where = " AND ".join(self._conditions) or "true"
+        # Only constants of this module are put into the text; everything from outside is bound.
+        statement = text(
+            f"SELECT d.id FROM {self._source} WHERE {where} ORDER BY {key.column} {direction}, d.id {direction}"  # noqa: S608
+        )
+        return export.ids_of(self._connection, statement, self._values)
 
     def ids(self, key: _Key, size: int) -> tuple[list[int], str, str]:
         """The ids in order, and the cursors of the page before and after (empty at the ends)."""

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from orderhub.errors import ArchiveError, HubError
-from orderhub.ledger import acknowledgements, queries, replies, runs
+from orderhub.ledger import acknowledgements, export, queries, replies, runs
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import DocumentPath, DocumentRow, InterchangeRow
@@ -49,6 +49,18 @@ class Reading:
     def files(self, search: Search, *, size: int = PAGE_SIZE) -> Listing[InterchangeRow]:
         with transaction(self._engine) as connection:
             return listing.files(connection, search, size=size)
+
+    def documents_csv(self, search: Search) -> Iterator[bytes]:
+        """All documents that a search finds, in its order, as a file in pieces."""
+        with transaction(self._engine) as connection:
+            ids = listing.document_ids(connection, search)
+        return export.documents_csv(self._engine, ids)
+
+    def files_csv(self, search: Search) -> Iterator[bytes]:
+        """The same of files."""
+        with transaction(self._engine) as connection:
+            ids = listing.file_ids(connection, search)
+        return export.files_csv(self._engine, ids)
 
     def path(self, document_id: int) -> DocumentPath:
         """Raises :class:`NotThere`."""

@@ -30,6 +30,13 @@ def documents(request: Request) -> Response:
     return lists.answer(request, lists.DOCUMENTS, search, page.reading_of(request).documents(search))
 
 
+@router.get("/documents.csv")
+def documents_csv(request: Request) -> Response:
+    """All that the list's search finds, as a file for spreadsheets."""
+    search = Search.parse(request.query_params)
+    return lists.download("documents", page.reading_of(request).documents_csv(search))
+
+
 @router.get("/documents/{document_id}")
 def document(request: Request, document_id: Id) -> Response:
     """One document's whole path."""

@@ -24,6 +24,13 @@ def files(request: Request) -> Response:
     return lists.answer(request, lists.FILES, search, page.reading_of(request).files(search))
 
 
+@router.get("/files.csv")
+def files_csv(request: Request) -> Response:
+    """All that the list's search finds, as a file for spreadsheets."""
+    search = Search.parse(request.query_params)
+    return lists.download("files", page.reading_of(request).files_csv(search))
+
+
 @router.get("/files/{interchange_id}")
 def file(request: Request, interchange_id: Id) -> Response:
     """One file: what is in it and what was found in it."""

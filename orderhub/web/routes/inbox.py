@@ -19,6 +19,7 @@ from orderhub.web import page
 from orderhub.web.inbox import ACTIONS, Inbox
 from orderhub.web.inbox_search import MORE, NOBODY, InboxSearch
 from orderhub.web.reading import NotThere
+from orderhub.web.routes import lists
 from orderhub.web.routes.documents import Id
 from orderhub.web.routes.documents import Reason as ReasonText
 
@@ -58,6 +59,13 @@ def inbox(request: Request) -> Response:
         answer = page.render(request, "inbox_results.html", **context)
         return page.partial_list(request, answer, f"/inbox{search.address}")
     return page.render(request, "inbox.html", **context)
+
+
+@router.get("/inbox.csv")
+def inbox_csv(request: Request) -> Response:
+    """All cases that the list's search finds, as a file for spreadsheets."""
+    search = InboxSearch.parse(request.query_params)
+    return lists.download("inbox", inbox_of(request).cases_csv(search))
 
 
 @router.get("/inbox/{case_id}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from orderhub.web import page
 from orderhub.web.i18n import N_
@@ -63,3 +65,13 @@ def answer(request: Request, kind: ListKind, search: Search, listing: Listing[An
         part = page.render(request, "list_results.html", **context)
         return page.partial_list(request, part, f"{kind.address}{search.address}")
     return page.render(request, "list.html", **context)
+
+
+def download(name: str, pieces: Iterator[bytes]) -> Response:
+    """A list as a CSV file, sent while it is made. ``name`` is ours: it and today's date are the file's name."""
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return StreamingResponse(
+        pieces,
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{name}-{today}.csv"'},
+    )
