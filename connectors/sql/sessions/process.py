@@ -46,7 +46,7 @@ class DriverProcess:
         """Start the process and connect; the name of the database's make. The connection string goes through the pipe, never
         to a command line."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "connectors.sql.sessions.worker"],
+            [sys.executable, "-m", "connectors.sql.sessions.start"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C at the hub is the hub's to handle

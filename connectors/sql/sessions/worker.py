@@ -1,4 +1,4 @@
-"""The process that an ODBC driver runs in: ``python -m connectors.sql.sessions.worker``.
+"""What the process does that an ODBC driver runs in (``python -m connectors.sql.sessions.start``).
 
 Such drivers are native code of many makers. When one crashes, this process dies and the hub's own lives. Requests come on
 standard input, answers go to what was standard output; it ends when its input does.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import decimal
-import importlib.abc
 import os
 import re
 import sys
@@ -185,19 +184,8 @@ def _answer(driver: Driver, request: dict[str, Any], to: BinaryIO) -> None:
             send(to, PLAIN, None)
 
 
-class WithoutPandas(importlib.abc.MetaPathFinder):
-    """pyarrow imports pandas with the first array, for a second or more, only to see that the values are none of its objects.
-    Here they never are."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """:raises ModuleNotFoundError: it is pandas."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError("the process of a driver does without pandas", name=fullname)
-
-
 def main() -> None:
     """Answer requests until the input ends."""
-    sys.meta_path.insert(0, WithoutPandas())
     to = os.fdopen(os.dup(1), "wb")
     # a driver that prints must not spoil the answers
     os.dup2(2, 1)
@@ -220,7 +208,3 @@ def main() -> None:
             return
         except Exception as error:
             send(to, ERROR, _failed(error))
-
-
-if __name__ == "__main__":
-    main()
