@@ -23,7 +23,12 @@ class OrderhubHook(BaseHook):
         self.orderhub_conn_id = orderhub_conn_id
 
     def get_conn(self) -> Credentials:
-        """Address, user, secret and the rest."""
+        """Address, user, secret and the rest.
+
+        Which hosts may be reached stands in ``extra``: ``allowed_hosts``, and ``private_hosts`` for those in one's own
+        network. The hub's connectors keep to it (orderhub.transport.addresses); a DAG that opens the address itself does
+        so without that guard.
+        """
         return credentials_of(self.get_connection(self.orderhub_conn_id))
 
 

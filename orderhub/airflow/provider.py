@@ -58,9 +58,17 @@ _HTTP: dict[str, Field] = {
     ),
     "scope": _text("Scope", "OAuth 2."),
     **_TLS,
-    "allowed_hosts": _text("Other hosts", "Names with commas that links and redirects may lead to."),
+    "allowed_hosts": _text(
+        "Other hosts",
+        "Names with commas (*.example.com: all below) that links, redirects and the WSDL's imports may lead to, "
+        "beside the address itself. They are reached at public addresses only.",
+    ),
     "private_hosts": _text(
-        "Internal hosts", "Names with commas, of those that may be reached, that are internal."
+        "Internal hosts",
+        "Names with commas of hosts in your own network that this connection may reach: an ERP that has a name there "
+        "needs to stand here. Any other name that leads to an internal address is refused, so that nothing a partner "
+        "sends (a link, a redirect, a name server's answer) opens your network. localhost and an address in digits "
+        "need not.",
     ),
     "scheme": _text("Scheme", "https when empty.", choices=("https", "http")),
 }
