@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from connectors.odata.metadata import EntityType, Metadata
 from connectors.odata.service import Service
 from connectors.odata.settings import ByField, OdataSettings
 from connectors.odata.source import Pulling
 from connectors.odata.target import Loading
-from orderhub.connector import (
-    Bookmark,
-    Capability,
-    Connector,
-    Health,
-    Interchange,
-    LoadItem,
-    Outcome,
-    Ports,
-    Settlement,
-)
-from orderhub.errors import ConnectorError, ConnectorRefused
+from orderhub.connector import Health, Ports
+from orderhub.errors import ConnectorError
 from orderhub.transport.addresses import shown
-from orderhub.transport.http import HttpClient, client_of
+from orderhub.transport.both_ways import BothWays, not_declared
 
 
-class OdataConnector(Connector[OdataSettings]):
-    """Entities from an OData service, documents into one. One instance is for one thread."""
+class OdataConnector(BothWays[OdataSettings]):
+    """Entities from an OData service, documents into one."""
 
     name = "odata"
-    capabilities = Capability.PULL | Capability.INCREMENTAL | Capability.LOAD | Capability.FIND
     settings_type = OdataSettings
 
     def __init__(self, settings: OdataSettings, ports: Ports) -> None:
         super().__init__(settings, ports)
-        self._client: HttpClient | None = None
         self._service: Service | None = None
 
     def check(self) -> Health:
@@ -56,46 +44,26 @@ class OdataConnector(Connector[OdataSettings]):
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
         return Health(ok=True, sentence=f"{place} answers: {', '.join(done)}.")
 
-    def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
-        """:raises ConnectorError: see ``orderhub.transport.http``."""
-        yield from self._pulling().pull(stream, since)
-
-    def waiting(self, stream: str, since: Bookmark) -> bool:
-        """Asks for the pages after the bookmark until one has something new."""
-        return self._pulling().waiting(since)
-
-    def settle(self, interchange: Interchange, settlement: Settlement) -> None:
-        """The service keeps its entities; the bookmark is all there is to remember."""
-
-    def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
-        """Create each document's entity once in effect."""
-        return self._loading().load(items) if items else []
-
-    def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
-        """What is there under these keys."""
-        return self._loading().find(keys) if keys else {}
-
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = self._service = None
+        """Give the client's connections back, and read $metadata anew the next time."""
+        super().close()
+        self._service = None
 
     def _open(self) -> Service:
         if self._service is None:
             settings = self.settings
-            credentials = self.ports.credentials(settings.connection)
-            self._client = client_of(credentials, settings.http, self.ports, name=self.name)
-            self._service = Service(self._client, settings.service, settings.version, settings.params)
+            client = self._http(settings.connection, settings.http)
+            self._service = Service(client, settings.service, settings.version, settings.params)
         return self._service
 
     def _pulling(self) -> Pulling:
         if self.settings.source is None:
-            raise ConnectorRefused("The settings declare no source.", todo="Add source to pull.settings.")
+            raise not_declared("source", "pull.settings")
         return Pulling(self.settings.source, self._open())
 
     def _loading(self) -> Loading:
         if self.settings.target is None:
-            raise ConnectorRefused("The settings declare no target.", todo="Add target to the settings.")
+            raise not_declared("target", "the settings")
         return Loading(self.settings.target, self._open(), self.ports)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from connectors.rest.asking import Requests
@@ -11,33 +11,22 @@ from connectors.rest.openapi import Use, problems
 from connectors.rest.settings import RestSettings
 from connectors.rest.source import Pulling
 from connectors.rest.target import Loading
-from orderhub.connector import (
-    Bookmark,
-    Capability,
-    Connector,
-    Health,
-    Interchange,
-    LoadItem,
-    Outcome,
-    Ports,
-    Settlement,
-)
+from orderhub.connector import Capability, Health, Ports
 from orderhub.errors import ConnectorError, ConnectorRefused
 from orderhub.transport.addresses import shown
-from orderhub.transport.http import HttpClient, client_of
+from orderhub.transport.both_ways import BothWays, not_declared
+from orderhub.transport.http import HttpClient
 from orderhub.transport.paging import first
 
 
-class RestConnector(Connector[RestSettings]):
-    """Records from a JSON API, documents into one. One instance is for one thread."""
+class RestConnector(BothWays[RestSettings]):
+    """Records from a JSON API, documents into one."""
 
     name = "rest"
-    capabilities = Capability.PULL | Capability.INCREMENTAL | Capability.LOAD | Capability.FIND
     settings_type = RestSettings
 
     def __init__(self, settings: RestSettings, ports: Ports) -> None:
         super().__init__(settings, ports)
-        self._client: HttpClient | None = None
         if settings.target is not None and settings.target.find is None:
             # without a way to look up, the other side is declared to do the same key once
             self.capabilities = self.capabilities & ~Capability.FIND  # type: ignore[misc]  # this use of it can do less
@@ -67,47 +56,20 @@ class RestConnector(Connector[RestSettings]):
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
         return Health(ok=True, sentence=f"{place} answers: {', '.join(done)}.")
 
-    def pull(self, stream: str, since: Bookmark) -> Iterator[Interchange]:
-        """:raises ConnectorError: see ``orderhub.transport.http``."""
-        yield from self._pulling().pull(stream, since)
-
-    def waiting(self, stream: str, since: Bookmark) -> bool:
-        """Asks for the pages after the bookmark until one has something new."""
-        return self._pulling().waiting(since)
-
-    def settle(self, interchange: Interchange, settlement: Settlement) -> None:
-        """The other side keeps its records; the bookmark is all there is to remember."""
-
-    def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
-        """Write each document once in effect."""
-        return self._loading().load(items) if items else []
-
-    def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
-        """What is there under these keys, by the declared look-up."""
-        return self._loading().find(keys) if keys else {}
-
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
     def _open(self) -> HttpClient:
-        if self._client is None:
-            credentials = self.ports.credentials(self.settings.connection)
-            self._client = client_of(credentials, self.settings.http, self.ports, name=self.name)
-        return self._client
+        return self._http(self.settings.connection, self.settings.http)
 
     def _requests(self) -> Requests:
         return Requests(self._open(), self.ports.credentials(self.settings.connection))
 
     def _pulling(self) -> Pulling:
         if self.settings.source is None:
-            raise ConnectorRefused("The settings declare no source.", todo="Add source to pull.settings.")
+            raise not_declared("source", "pull.settings")
         return Pulling(self.settings.source, self._requests())
 
     def _loading(self) -> Loading:
         if self.settings.target is None:
-            raise ConnectorRefused("The settings declare no target.", todo="Add target to the settings.")
+            raise not_declared("target", "the settings")
         return Loading(self.settings.target, self._requests(), self.ports)
 
     def _description(self) -> bytes:
