@@ -87,6 +87,11 @@ class OdbcSession:
         return self._dialect
 
     def bind(self, value: Any, kind: Kind) -> ColumnElement[Any]:
+        if kind in (Kind.MOMENT, Kind.INSTANT) and self.dialect.name == "sqlite":
+            raise ConnectorRefused(
+                "SQLite keeps times as texts, which do not compare as times do.",
+                todo="Compare a number or a date: a counter that grows with every change, or an outbox.",
+            )
         if kind is Kind.INSTANT and isinstance(value, dt.datetime):
             # ODBC has no zones; the session is UTC
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
