@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from connectors.tryton.client import TrytonClient
+from connectors.tryton.item_records import ItemRecords
 from connectors.tryton.master_data import MasterData
 from connectors.tryton.purchase_loading import PurchaseLoading
 from connectors.tryton.reading.changes import Reader
 from connectors.tryton.reading.pulling import Pulling
+from connectors.tryton.record_loading import RecordLoading
 from connectors.tryton.settings import TrytonSettings
+from connectors.tryton.supplier_records import SupplierRecords
 from orderhub.connector import (
     Bookmark,
     Capability,
@@ -18,8 +21,10 @@ from orderhub.connector import (
     Interchange,
     LoadItem,
     Outcome,
+    OutcomeState,
     Settlement,
 )
+from orderhub.documents import Document, Item, PurchaseOrder, Supplier
 from orderhub.errors import ConnectorError
 
 
@@ -63,12 +68,25 @@ class TrytonConnector(Connector[TrytonSettings]):
         """Tryton keeps its records; the bookmark is all there is to remember."""
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
-        """Bring every order into Tryton as one confirmed purchase.
+        """Bring every order into Tryton as one confirmed purchase, and every supplier and item as the agreement allows it.
 
         :raises ConnectorUnavailable: Tryton cannot be reached; there may be drafts, which a later call goes on with.
         :raises ConnectorRefused: the connection's user, rights, database or company are wrong.
         """
-        return self._purchases().load(items) if items else []
+        outcomes: dict[str, Outcome] = {}
+        begun = False
+        for document, load in self._loaders():
+            mine = [item for item in items if isinstance(item.document, document)]
+            if not mine:
+                continue
+            try:
+                outcomes |= {outcome.key: outcome for outcome in load(mine)}
+            except ConnectorError as error:
+                if not begun:
+                    raise
+                outcomes |= {item.key: _not_known(item, error) for item in mine}
+            begun = True
+        return [outcomes.get(item.key) or _unsupported(item) for item in items]
 
     def find(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Which of these keys are confirmed purchases; drafts and quotations are none yet, ``load`` goes on with them."""
@@ -91,8 +109,30 @@ class TrytonConnector(Connector[TrytonSettings]):
             self._master = MasterData(self._client, settings)
         return self._client, self._master
 
+    def _loaders(self) -> Iterator[tuple[type[Document], Callable[[Sequence[LoadItem]], list[Outcome]]]]:
+        """How each type of document is loaded, master data first."""
+        client, master = self._open()
+        reader, size = Reader(client, master), self.settings.batch_size
+        yield Supplier, RecordLoading(SupplierRecords(reader, master), batch_size=size).load
+        yield Item, RecordLoading(ItemRecords(reader, master), batch_size=size).load
+        yield PurchaseOrder, self._purchases().load
+
     def _pulling(self, stream: str) -> Pulling:
         return Pulling(Reader(*self._open()), self.settings.source, stream)
 
     def _purchases(self) -> PurchaseLoading:
         return PurchaseLoading(*self._open(), batch_size=self.settings.batch_size)
+
+
+def _unsupported(item: LoadItem) -> Outcome:
+    return Outcome(
+        key=item.key,
+        state=OutcomeState.REJECTED,
+        code="TRYTON_DOCUMENT_UNSUPPORTED",
+        reason=f"A {item.document.document_name} is not loaded into Tryton, only orders, suppliers and items.",
+    )
+
+
+def _not_known(item: LoadItem, error: ConnectorError) -> Outcome:
+    """Of documents that were to follow others, which may have had their effect."""
+    return Outcome(key=item.key, state=OutcomeState.UNCLEAR, code=error.code, reason=error.what)

@@ -59,7 +59,7 @@ def _suppliers(client: TrytonClient, master: MasterData, orders: Sequence[Order]
         wanted[code] = _party(client, master, party, code)
     if wanted:
         try:
-            category = _category(client, master)
+            category = marking_category(client, master)
         except TrytonRefusal as error:
             # without its mark no party is created
             log.info("the category %r is not created: %s", MARK, error.message)
@@ -107,7 +107,7 @@ def _party(client: TrytonClient, master: MasterData, party: Party, code: str) ->
     }
 
 
-def _category(client: TrytonClient, master: MasterData) -> int:
+def marking_category(client: TrytonClient, master: MasterData) -> int:
     """The category that marks parties of the hub; whoever is second to create it finds it.
 
     :raises TrytonRefusal: it is not there and may not be created.
@@ -189,7 +189,7 @@ def _product(
     sold_by: dict[str, Any] = {"party": supplier.party, "currency": currency}
     if line.item.supplier_code and storable(line.item.supplier_code):
         sold_by["code"] = line.item.supplier_code
-    category = _accounting(client, master)
+    category = accounting_category(client, master)
     return {
         "name": _text(line.item.name or code),
         "type": "goods",
@@ -203,7 +203,7 @@ def _product(
     }
 
 
-def _accounting(client: TrytonClient, master: MasterData) -> int | None:
+def accounting_category(client: TrytonClient, master: MasterData) -> int | None:
     """The accounting category of new products: the only one there is, or the first by name; None where accounts come
     from Tryton's defaults."""
     found = _read(client, master, "product.category", [["accounting", "=", True]], ["name"])

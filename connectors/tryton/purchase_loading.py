@@ -84,13 +84,15 @@ class PurchaseLoading:
         rounds: list[dict[str, _Open]] = []
         placed: set[str] = set()
         for item in items:
-            problem = _unfit(item)
+            order = item.document
+            if not isinstance(order, PurchaseOrder):
+                raise TypeError(f"a {order.document_name} is no purchase order")
+            problem = _unfit(item, order)
             if problem is not None:
                 settled[item.key] = problem
             elif item.key not in placed:
                 placed.add(item.key)
-                assert isinstance(item.document, PurchaseOrder)  # noqa: S101 - _unfit has seen to it
-                self._place(rounds, _Open(item=item, order=item.document))
+                self._place(rounds, _Open(item=item, order=order))
         begun = False
         for index, chunk in enumerate(rounds):
             entries = list(chunk.values())
@@ -307,22 +309,14 @@ class PurchaseLoading:
                 entry.settle(OutcomeState.UNCLEAR, code=error.code, reason=error.what)
 
 
-def _unfit(item: LoadItem) -> Outcome | None:
-    """The rejection of a document that this connector does not load."""
-    document = item.document
-    if not isinstance(document, PurchaseOrder):
-        return Outcome(
-            key=item.key,
-            state=OutcomeState.REJECTED,
-            code="TRYTON_DOCUMENT_UNSUPPORTED",
-            reason=f"A {document.document_name} is not loaded into Tryton, only purchase orders.",
-        )
-    if document.function != "original":
+def _unfit(item: LoadItem, order: PurchaseOrder) -> Outcome | None:
+    """The rejection of an order that this connector does not load."""
+    if order.function != "original":
         return Outcome(
             key=item.key,
             state=OutcomeState.REJECTED,
             code="TRYTON_FUNCTION_UNSUPPORTED",
-            reason=f"An order with the function {document.function!r} is not sent to Tryton; do it there by hand.",
+            reason=f"An order with the function {order.function!r} is not sent to Tryton; do it there by hand.",
             field="function",
         )
     return None

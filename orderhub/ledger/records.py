@@ -225,8 +225,9 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     unclear: bool
 
-    def item(self, creates: frozenset[str] = frozenset()) -> LoadItem:
-        """The work as the connector contract wants it; ``creates`` is what the agreement lets the target create."""
+    def item(self, creates: frozenset[str] = frozenset(), updates: frozenset[str] = frozenset()) -> LoadItem:
+        """The work as the connector contract wants it; ``creates`` and ``updates`` are what the agreement lets the target
+        create and change."""
         return LoadItem(
             key=self.key,
             identity=self.identity,
@@ -237,6 +238,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             test=self.environment is Environment.TEST,
             content_hash=self.content_hash,
             creates=creates,
+            updates=updates,
         )
 
 

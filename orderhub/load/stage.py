@@ -118,7 +118,7 @@ def _send(
             sendable = _readable(ctx, flow, fresh, run, counts)
             if sendable:
                 with _typed(flow, part[0].target):
-                    outcomes = connector.load([work.item(_creates(ctx, work)) for work in sendable])
+                    outcomes = connector.load([work.item(*_allowed(ctx, work)) for work in sendable])
                 _record(ctx, flow, sendable, outcomes, run, counts)
         except ConnectorError as error:
             # the contract: a connector raises only when nothing of the call had an effect
@@ -133,15 +133,16 @@ def _send(
             in_a_row = 0
 
 
-def _creates(ctx: HubContext, work: Work) -> frozenset[str]:
-    """The master data that the agreement lets the target create; none while its file cannot be used."""
+def _allowed(ctx: HubContext, work: Work) -> tuple[frozenset[str], frozenset[str]]:
+    """The master data that the agreement lets the target create, and update; none while its file cannot be used."""
     if not work.agreement:
-        return frozenset()
+        return frozenset(), frozenset()
     try:
-        return ctx.partners.get(work.agreement).creates
+        agreement = ctx.partners.get(work.agreement)
     except ConfigError as error:
-        log.warning("nothing is created for document %d: %s", work.document_id, error)
-        return frozenset()
+        log.warning("nothing is created or updated for document %d: %s", work.document_id, error)
+        return frozenset(), frozenset()
+    return agreement.creates, agreement.updates
 
 
 def _parts(works: Sequence[Work]) -> list[list[Work]]:

@@ -55,8 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     documents: int = DEFAULT_MAX_DOCUMENTS
 
 
-#: Master data that a partner's orders may bring into the ERP.
-CREATABLE = ("supplier", "item")
+#: Master data that a partner's documents may bring into the ERP.
+MASTER_DATA = ("supplier", "item")
 
 #: Technical answers by name; ``none`` says that this partner gets none, whatever a flow says.
 TECHNICAL_ANSWERS = ("contrl", "997", "999", "mdn", "none")
@@ -88,7 +88,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     ``environment`` test marks everything as test, whatever an envelope says. ``on_failure``: whether a document that
     breaks a rule is kept back alone, or its whole interchange with it. ``severities`` overrides what a finding code
     means for this partner (a partner known for wrong counts may be let through with a warning). ``creates``: master data
-    that the ERP may create from this partner's orders when it does not know them, instead of rejecting the order.
+    that the ERP may create from this partner's documents when it does not know it, instead of rejecting them.
+    ``updates``: master data that the ERP may change when this partner's records of it say something else.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     severities: dict[str, Severity] = {}
     limits: Limits = Limits()
     creates: frozenset[str] = frozenset()
+    updates: frozenset[str] = frozenset()
     technical_answer: str | None = None
     business_answer: str | None = None
     answering: Answering = Answering()
@@ -151,7 +153,8 @@ def parse_agreement(path: Path) -> Agreement:
         on_failure="interchange" if on_failure == "interchange" else "quarantine",
         severities=_severities(top.section("severities")),
         limits=_limits(top.section("limits")),
-        creates=_creates(top),
+        creates=_master_data(top, "creates", "created"),
+        updates=_master_data(top, "updates", "updated"),
         technical_answer=technical,
         business_answer=business,
         answering=answering,
@@ -200,13 +203,11 @@ def _defaults(section: Section | None) -> Defaults:
     return Defaults(**given_from(section))
 
 
-def _creates(top: Section) -> frozenset[str]:
-    wanted = top.texts("creates")
+def _master_data(top: Section, key: str, done: str) -> frozenset[str]:
+    wanted = top.texts(key)
     for name in wanted:
-        if name not in CREATABLE:
-            top.fail(
-                "creates", f"{name!r} is nothing that can be created.", f"Write {' or '.join(CREATABLE)}."
-            )
+        if name not in MASTER_DATA:
+            top.fail(key, f"{name!r} is nothing that can be {done}.", f"Write {' or '.join(MASTER_DATA)}.")
     return frozenset(wanted)
 
 

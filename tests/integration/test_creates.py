@@ -1,4 +1,4 @@
-"""What an agreement lets the ERP create reaches the target with each document, and nothing where it says nothing."""
+"""What an agreement lets the ERP create and update reaches the target with each document, and nothing where it says nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ SAMPLE = PROJECT / "samples" / "inbox" / "csv_orders"
 
 @pytest.mark.parametrize(
     ("agreed", "expected"),
-    [("creates: [supplier, item]\n", frozenset({"supplier", "item"})), ("", frozenset())],
+    [
+        ("creates: [supplier, item]\nupdates: [item]\n", ({"supplier", "item"}, {"item"})),
+        ("", (set(), set())),
+    ],
     ids=["agreed", "not agreed"],
 )
-def test_the_agreement_says_what_a_target_may_create(
-    database: str, tmp_path: Path, agreed: str, expected: frozenset[str]
+def test_the_agreement_says_what_a_target_may_create_and_update(
+    database: str, tmp_path: Path, agreed: str, expected: tuple[set[str], set[str]]
 ) -> None:
     partners = tmp_path / "partners"
     shutil.copytree(PROJECT / "partners", partners)
@@ -41,4 +44,4 @@ def test_the_agreement_says_what_a_target_may_create(
         at.drop(next(path for path in sorted(SAMPLE.iterdir()) if "good" in path.name))
         assert at.run().problems == []
     assert seen
-    assert {item.creates for item in seen} == {expected}
+    assert all((item.creates, item.updates) == expected for item in seen)

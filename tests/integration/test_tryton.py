@@ -18,7 +18,8 @@ import pytest
 from connectors.tryton.connector import TrytonConnector
 from orderhub.connector import Connector, Credentials, LoadItem, Outcome, OutcomeState
 from orderhub.connector_registry import registry
-from orderhub.documents import Line, Party, PurchaseOrder, Supplier
+from orderhub.documents import Line, Party, PurchaseOrder
+from orderhub.documents.demand import Demand
 from orderhub.documents.order import LineItem
 from orderhub.errors import ConnectorProtocolError, ConnectorRefused
 from orderhub.services.endpoints import Endpoints
@@ -216,9 +217,10 @@ def test_a_price_for_a_thousand_is_a_price_for_one(
     assert Decimal("0.1200") in [line["unit_price"] for line in prices]
 
 
-def test_other_documents_than_orders_are_rejected(make: Callable[..., Connector[Any]]) -> None:
-    supplier = Supplier(number="S1", name="Somebody")
-    item = LoadItem(key="k", identity="i", document=supplier, company="c", source=1, load=1)
+def test_documents_that_tryton_does_not_take_are_rejected(make: Callable[..., Connector[Any]]) -> None:
+    day = dt.date(2026, 12, 1)
+    demand = Demand(item_number="OH-10001", period_from=day, period_to=day, quantity=Decimal(1), unit="C62")
+    item = LoadItem(key="k", identity="i", document=demand, company="c", source=1, load=1)
     [outcome] = make().load([item])
     assert (outcome.state, outcome.code) == (OutcomeState.REJECTED, "TRYTON_DOCUMENT_UNSUPPORTED")
 

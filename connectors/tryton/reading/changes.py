@@ -31,7 +31,7 @@ class Reader:
     """Reads for one pull. What people have put aside (deactivated) is read too."""
 
     def __init__(self, client: TrytonClient, master: MasterData) -> None:
-        self._client = client
+        self.client = client
         self.master = master
         self._symbols: dict[int, str] = {}
 
@@ -43,7 +43,7 @@ class Reader:
         """All rows that fit, by id, a page at a time. What is added meanwhile comes behind; nothing is skipped."""
         last = 0
         while True:
-            page: list[Row] = self._client.call(
+            page: list[Row] = self.client.call(
                 f"model.{model}.search_read",
                 [["id", ">", last], *domain],
                 *(0, PAGE, [["id", "ASC"]], ["id", *fields], self.context()),
@@ -57,7 +57,7 @@ class Reader:
     def these(self, model: str, ids: Iterable[int], fields: Sequence[str], **context: Any) -> dict[int, Row]:
         """Rows by id. What is gone meanwhile, or may not be seen, is absent."""
         wanted = sorted(set(ids))
-        found: list[Row] = self._client.call(
+        found: list[Row] = self.client.call(
             f"model.{model}.search_read",
             [["id", "in", wanted]],
             *(0, None, None, ["id", *fields], self.context(**context)),

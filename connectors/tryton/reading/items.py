@@ -16,7 +16,7 @@ _TABLES = (
 )
 _FIELDS = (
     *("code", "name", "active", "type", "purchasable", "default_uom", "list_price_used"),
-    *("account_category.name", "identifiers.type", "identifiers.code"),
+    *("template.active", "account_category.name", "identifiers.type", "identifiers.code"),
 )
 
 
@@ -41,7 +41,7 @@ class Items:
                 "code": row["code"],
                 "name": row["name"],
                 "type": row["type"],
-                "active": row["active"],
+                "active": row["active"] and nested(row, "template.active"),
                 "purchasable": row["purchasable"],
                 "unit": self._reader.symbol(row["default_uom"]),
                 "gtin": gtin_of(row["identifiers."]),

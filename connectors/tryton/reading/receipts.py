@@ -96,7 +96,7 @@ def _move(number: int, move: Row, unit: str | None, lines: Mapping[int, Row]) ->
         "product": {
             "code": nested(move, "product.code"),
             "name": nested(move, "product.name"),
-            "gtin": gtin_of(nested(move, "product.identifiers.") or []),
+            "gtin": gtin_of(move["product."]["identifiers."]),
             "supplier_code": nested(ordered, "product_supplier.code"),
         },
         "quantity": exact(move["quantity"]),

@@ -16,7 +16,10 @@ _FIELDS = (
     *("code", "active", "sequence", "lead_time_used", "product", "party.code", "party.name"),
     *("currency.code", "unit", "template.products"),
 )
-_PRODUCT = ("code", "name", "active", "purchasable", "identifiers.type", "identifiers.code")
+_PRODUCT = (
+    *("code", "name", "active", "template.active", "purchasable"),
+    *("identifiers.type", "identifiers.code"),
+)
 _PRICES = ("product_supplier", "sequence", "quantity", "unit_price")
 
 
@@ -75,6 +78,13 @@ class SupplierItems:
         }
 
 
+def _offered(offer: Row, product: Row) -> bool:
+    """Whether it may be ordered: a product that is put aside takes its variants and offers with it, which keep a mark of
+    their own."""
+    active = offer["active"] and product["active"] and nested(product, "template.active")
+    return bool(active and product["purchasable"])
+
+
 def _variants(row: Row) -> list[int]:
     return [row["product"]] if row["product"] else sorted(nested(row, "template.products") or [])
 
@@ -97,5 +107,5 @@ def _parts(
                 "from_quantity": exact(price["quantity"]) if price and price["quantity"] else None,
                 "unit_price": price["unit_price"] if price else None,
                 "lead_time_days": days(offer["lead_time_used"]),
-                "active": bool(offer["active"] and product["active"] and product["purchasable"]),
+                "active": _offered(offer, product),
             }

@@ -22,6 +22,7 @@ on_failure: interchange
 severities: {EDIFACT_UNZ_COUNT: warning}
 limits: {bytes: 1000, documents: 5}
 creates: [item]
+updates: [supplier]
 answers: {technical: contrl}
 """
 
@@ -48,7 +49,7 @@ def test_an_agreement_is_read_whole(tmp_path: Path) -> None:
     assert agreement.severities == {"EDIFACT_UNZ_COUNT": Severity.WARNING}
     assert (agreement.limits.bytes, agreement.limits.documents) == (1000, 5)
     assert agreement.defaults.currency == "EUR"
-    assert agreement.creates == {"item"}
+    assert (agreement.creates, agreement.updates) == ({"item"}, {"supplier"})
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def test_an_agreement_is_read_whole(tmp_path: Path) -> None:
         ("EDIFACT_UNZ_COUNT: warning", "EDIFACT_UNZ_COUNT: mild", 11, "warning"),
         ("bytes: 1000", "bytes: 0", 12, "at least 1"),
         ("creates: [item]", "creates: [order]", 13, "supplier or item"),
+        ("updates: [supplier]", "updates: [order]", 14, "supplier or item"),
         ("company: south", "compani: south", 3, "company"),
         ('glns: ["4299999001006"]', 'glns: ["42"]', 8, "13 digits"),
     ],
