@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from redis.retry import Retry
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
+from orderhub.transport.tls import certificate_problem, tls_context
 
 _SECONDS_TO_CONNECT = 5.0
 #: Answers that say "not now": loading its data, a replica after a failover, no memory, no disk for its log.
@@ -31,17 +34,12 @@ _REFUSED = ("WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "NOGROUP", "BUSYGROUP"
 
 
 def open_client(credentials: Credentials, timeout: float) -> redis.Redis:
-    """A client that connects at its first command, and never tries a command again by itself."""
-    extra = credentials.extra
-    tls: dict[str, Any] = {}
-    if credentials.url.startswith("rediss://"):
-        tls = {
-            "ssl_cert_reqs": "required",
-            "ssl_check_hostname": True,
-            "ssl_ca_certs": extra.get("ca_file"),
-            "ssl_certfile": extra.get("client_certificate"),
-            "ssl_keyfile": extra.get("client_key"),
-        }
+    """A client that connects at its first command, and never tries a command again by itself.
+
+    :raises ConnectorRefused: the address is none of Redis or would change how certificates are verified, or a TLS file cannot
+        be used.
+    """
+    tls = _tls(credentials) if credentials.url.startswith("rediss://") else {}
     try:
         return redis.Redis.from_url(
             credentials.url,
@@ -60,6 +58,27 @@ def open_client(credentials: Credentials, timeout: float) -> redis.Redis:
         ) from error
 
 
+def _tls(credentials: Credentials) -> dict[str, Any]:
+    """The driver's own names for what ``tls_context`` has looked at; the driver makes a context for each connection."""
+    asked = urllib.parse.parse_qs(urllib.parse.urlsplit(credentials.url).query)
+    if changed := sorted(name for name in asked if name.startswith("ssl")):
+        raise ConnectorRefused(
+            f"The connection's address sets {', '.join(changed)}.",
+            todo="Certificates and names are always verified; put ca_file, client_certificate and client_key into its extra.",
+        )
+    tls_context(credentials)
+    extra = credentials.extra
+    return {
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": True,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+        "ssl_ca_certs": extra.get("ca_file"),
+        "ssl_certfile": extra.get("client_certificate"),
+        "ssl_keyfile": extra.get("client_key"),
+        "ssl_password": extra.get("client_key_password"),
+    }
+
+
 @contextlib.contextmanager
 def typed(place: str) -> Iterator[None]:
     """Errors of the driver as errors of the hub.
@@ -74,6 +93,12 @@ def typed(place: str) -> Iterator[None]:
 
 def as_hub_error(error: driver.RedisError, place: str) -> ConnectorError:
     """``ConnectorUnavailable`` when it may pass, ``ConnectorRefused`` when somebody must change something."""
+    certificate = certificate_problem(error)
+    if certificate is not None:
+        return ConnectorRefused(
+            f"{place}: the server's certificate cannot be trusted: {certificate}.",
+            todo="Renew it, or name its authority in the connection's ca_file.",
+        )
     said = str(error) or type(error).__name__
     if isinstance(error, (driver.AuthenticationError, driver.AuthorizationError, driver.NoPermissionError)):
         return ConnectorRefused(

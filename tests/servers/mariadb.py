@@ -17,6 +17,7 @@ from typing import Any
 import pymysql
 import pytest
 from servers import lifetime
+from servers.certificates import Authority, make_authority
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
@@ -49,6 +50,9 @@ class MariaDb:
     socket: Path
     user: str
     password: str = field(repr=False)
+    #: Of its certificate, where it was started with TLS.
+    authority: Authority | None = None
+    _shown: Path | None = field(default=None, repr=False)
 
     def connect(self, database: str | None = None, **more: Any) -> pymysql.Connection:
         """A connection of the test's own, past every connector; autocommit."""
@@ -61,6 +65,22 @@ class MariaDb:
             charset="utf8mb4",
             **{"autocommit": True, **more},
         )
+
+    @contextmanager
+    def showing_expired(self) -> Iterator[None]:
+        """An expired certificate for new connections."""
+        assert self.authority is not None
+        self._show(self.authority.expired)
+        try:
+            yield
+        finally:
+            self._show(self.authority.server)
+
+    def _show(self, certificate: Path) -> None:
+        assert self._shown is not None
+        shutil.copyfile(certificate, self._shown)
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("FLUSH SSL")
 
     def url(self, database: str) -> str:
         """For SQLAlchemy, with the password: only for what a test itself asks."""
@@ -100,8 +120,11 @@ class MariaDb:
 
 
 @contextmanager
-def mariadb_server() -> Iterator[MariaDb]:
-    """Start a server, and end it by its process id."""
+def mariadb_server(*, tls: bool = False) -> Iterator[MariaDb]:
+    """Start a server, and end it by its process id.
+
+    :param tls: it offers TLS, which the driver then uses unasked; slower, so the others do without.
+    """
     server, install = _program("mariadbd", "mysqld"), _program("mariadb-install-db", "mysql_install_db")
     if server is None or install is None:
         pytest.skip("mariadb-server is missing: run make test-tools")
@@ -129,7 +152,12 @@ def mariadb_server() -> Iterator[MariaDb]:
             "GRANT ALL ON *.* TO tester@'127.0.0.1' WITH GRANT OPTION;\n"
         )
         log = folder / "log.txt"
-        command = [server, *_OPTIONS, *as_user, f"--datadir={data}", f"--socket={socket}", f"--port={port}"]
+        authority, shown = (make_authority(folder), folder / "shown.pem") if tls else (None, None)
+        options = list(_OPTIONS)
+        if authority is not None and shown is not None:
+            shutil.copyfile(authority.server, shown)
+            options += [f"--ssl-ca={authority.ca_file}", f"--ssl-cert={shown}", f"--ssl-key={shown}"]
+        command = [server, *options, *as_user, f"--datadir={data}", f"--socket={socket}", f"--port={port}"]
         with log.open("wb") as output:
             process = lifetime.start(
                 [*command, f"--pid-file={folder / 'pid'}", f"--init-file={start}"],
@@ -137,7 +165,7 @@ def mariadb_server() -> Iterator[MariaDb]:
                 stderr=output,
             )
         try:
-            running = MariaDb("127.0.0.1", port, socket, "tester", password)
+            running = MariaDb("127.0.0.1", port, socket, "tester", password, authority, shown)
             _wait(running, process, log)
             yield running
         finally:

@@ -17,6 +17,7 @@ import pika
 import pytest
 from pika import exceptions
 from servers import lifetime
+from servers.certificates import make_authority
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
@@ -31,7 +32,9 @@ class RabbitMq:
     """A running broker. ``kill`` is a power cut for its process, ``start`` brings it back with what it has on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = ports.any_free()
+        self.port, self.tls_port = ports.any_free(), ports.any_free()
+        #: Of its TLS port.
+        self.authority = make_authority(folder)
         self._folder = folder
         self._epmd_port = ports.any_free()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -41,6 +44,11 @@ class RabbitMq:
             "\n".join(
                 (
                     f"listeners.tcp.1 = 127.0.0.1:{self.port}",
+                    f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+                    f"ssl_options.cacertfile = {self.authority.ca_file}",
+                    f"ssl_options.certfile = {self.authority.server}",
+                    f"ssl_options.keyfile = {self.authority.server}",
+                    "num_acceptors.ssl = 2",
                     "num_acceptors.tcp = 2",
                     "disk_free_limit.absolute = 50MB",
                     "loopback_users = none",

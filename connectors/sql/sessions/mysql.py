@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pymysql
+from msgspec.structs import replace
 from pymysql.constants import FIELD_TYPE
 from sqlalchemy import ClauseElement, ColumnElement, String, cast, literal
 from sqlalchemy.dialects import mysql
@@ -27,7 +27,8 @@ from connectors.sql.sessions.process import DriverProcess
 from connectors.sql.sessions.rows import table_of
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
-from orderhub.errors import ConnectorError, ConnectorUnavailable
+from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable
+from orderhub.transport.tls import certificate_problem, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class MySqlSession:
     def __init__(self, where: Address, credentials: Credentials, timeout: float) -> None:
         self.dialect: Dialect = mysql.pymysql.dialect()
         self._rows_dialect = mysql.dialect(paramstyle="qmark")
-        self._where, self._timeout = where, timeout
+        self._where, self._timeout, self._credentials = where, timeout, credentials
         self._saying = Saying(str(where), credentials)
         self._connection: Any = None
         self.process = DriverProcess("arrow_odbc", self._saying, timeout)
@@ -172,7 +173,7 @@ class MySqlSession:
                 connect_timeout=10,
                 read_timeout=int(self._timeout) or None,
                 write_timeout=int(self._timeout) or None,
-                ssl=ssl.create_default_context(cafile=ca) if ca else None,
+                ssl=tls_context(replace(self._credentials, extra={"ca_file": ca})) if ca else None,
             )
         return self._connection
 
@@ -181,6 +182,12 @@ class MySqlSession:
         try:
             yield
         except pymysql.err.Error as error:
+            certificate = certificate_problem(error)
+            if certificate is not None:
+                raise ConnectorRefused(
+                    f"The certificate of the database {self._where} cannot be trusted: {certificate}.",
+                    todo="Renew it, or name its authority in the connection's ssl_ca.",
+                ) from error
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
             try:
                 # an InterfaceError (0, '') says that the connection was closed before
