@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,8 +300,9 @@ def test_two_workers_at_once_answer_once(database: str, tmp_path: Path) -> None:
         assert len(contents(at)) == 60
 
 
+#: Imports once; for every seed that it reads it forks a process that does the work, and tells how that one ended.
 _KILLED = """
-    import os, sys
+    import os, sys, traceback
     sys.path[:0] = [{tests!r}]
     from pathlib import Path, PosixPath
     from hub_harness import hub
@@ -309,19 +311,32 @@ _KILLED = """
     from orderhub.services.endpoints import Endpoints
     import connectors.folder.connector as folder, orderhub.acknowledge.send as sending
     import signal, random
-    chance = random.Random({seed})
-    def deadly(target, name):
-        real = getattr(target, name)
-        def call(*a, **k):
-            if chance.random() < 0.15: os.kill(os.getpid(), signal.SIGKILL)
-            found = real(*a, **k)
-            if chance.random() < 0.15: os.kill(os.getpid(), signal.SIGKILL)
-            return found
-        setattr(target, name, call)
-    deadly(stage, "store"); deadly(folder, "write_answer"); deadly(sending.sendings, "record_sent")
-    with hub("edifact_orders", {database!r}, Path({folder!r}), lease_seconds=0.3, worker="w{seed}",
-             endpoints=Endpoints(**{endpoints!r})) as at:
-        stage.acknowledge(at.ctx, at.flow, start_run(at.ctx, at.flow))
+
+    def work(seed):
+        chance = random.Random(seed)
+        def deadly(target, name):
+            real = getattr(target, name)
+            def call(*a, **k):
+                if chance.random() < 0.15: os.kill(os.getpid(), signal.SIGKILL)
+                found = real(*a, **k)
+                if chance.random() < 0.15: os.kill(os.getpid(), signal.SIGKILL)
+                return found
+            setattr(target, name, call)
+        deadly(stage, "store"); deadly(folder, "write_answer"); deadly(sending.sendings, "record_sent")
+        with hub("edifact_orders", {database!r}, Path({folder!r}), lease_seconds=0.3, worker=f"w{{seed}}",
+                 endpoints=Endpoints(**{endpoints!r})) as at:
+            stage.acknowledge(at.ctx, at.flow, start_run(at.ctx, at.flow))
+
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                work(int(line))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -338,21 +353,31 @@ def test_processes_killed_at_random_leave_every_answer_once(
             )
         monkeypatch.setattr("orderhub.flows.runner.acknowledge", lambda *_: acknowledging.AcknowledgeResult())
         at.run()
-        killed, reach = 0, dataclasses.asdict(at.endpoints)
-        for seed in range(40):
-            program = _KILLED.format(
-                tests=str(PROJECT / "tests"),
-                seed=seed,
-                database=database,
-                folder=str(tmp_path),
-                endpoints=reach,
-            )
-            ended = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False, cwd=PROJECT)
-            killed += ended.returncode < 0
-            if ended.returncode == 0 and not at.rows(
-                "SELECT 1 FROM ledger.reply_sending WHERE state <> 'sent'"
-            ):
-                break
+        program = _KILLED.format(
+            tests=str(PROJECT / "tests"),
+            database=database,
+            folder=str(tmp_path),
+            endpoints=dataclasses.asdict(at.endpoints),
+        )
+        killed = 0
+        with subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+        ) as forks:
+            assert forks.stdin is not None
+            assert forks.stdout is not None
+            for seed in range(40):
+                forks.stdin.write(f"{seed}\n")
+                forks.stdin.flush()
+                ended = int(forks.stdout.readline())
+                if ended < 0:
+                    killed += 1
+                    time.sleep(0.3)  # what it held a lease of becomes free
+                if ended == 0 and not at.rows("SELECT 1 FROM ledger.reply_sending WHERE state <> 'sent'"):
+                    break
         assert killed >= 3
         assert [row["number"] for row in at.rows("SELECT number FROM ledger.reply ORDER BY 1")] == list(
             range(1, 11)
