@@ -13,6 +13,7 @@ from connectors.sql.conditions import Conditions
 from connectors.sql.plans import Picked, Shape, col, label, named
 from connectors.sql.settings import ByOutbox, ByWatermark, Level
 from connectors.sql.values import Kind, fitted
+from orderhub.errors import ConnectorRefused
 
 #: A column with the table that it is of.
 Column = tuple[FromClause, str, Kind]
@@ -60,6 +61,17 @@ class Origins:
         self._outbox: FromClause | None = None
         if isinstance(read, ByOutbox) and read.table is not None:
             self._outbox = named(read.table, read.db_schema).alias("o")
+        if isinstance(read, ByWatermark):
+            self._refuse_other_kinds(read)
+
+    def _refuse_other_kinds(self, read: ByWatermark) -> None:
+        kind = self._shape.kind("", read.column)
+        for name in read.also:
+            if (other := self._shape.kind("", name)) is not kind:
+                raise ConnectorRefused(
+                    f"The columns {read.column} ({kind}) and {name} ({other}) of {self._settings.table} do not compare.",
+                    todo="Let `also` name columns of the watermark's own type: within a day a date is never the later one.",
+                )
 
     @property
     def position_kinds(self) -> tuple[Kind, ...]:

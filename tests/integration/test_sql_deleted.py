@@ -263,6 +263,9 @@ def test_what_would_hide_deleted_rows_is_refused(at: Tables, make: Make) -> None
     ):
         with pytest.raises(ConfigError, match=said):
             make(settings)
+    other = {**SOFT, "read": {**SOFT["read"], "also": ["name"]}}
+    with pytest.raises(ConnectorRefused, match=r"changed \(moment\) and name \(text\)"):
+        list(make(other).pull("vendors", None))
     every = {key: value for key, value in SOFT.items() if key != "columns"}
     with pytest.raises(ConnectorRefused, match="has a column changed"):
         list(make({**every, "deleted": {**SOFT["deleted"], "as": "changed"}}).pull("vendors", None))

@@ -72,7 +72,16 @@ READS: dict[str, dict[str, Any]] = {
         "column": "changed",
         "children": {"lines": "changed", "lines/schedules": "changed"},
     },
+    "also": {"by": "watermark", "column": "changed", "also": ["taken"]},
     "keys": {"by": "keys"},
+    "gone": {
+        "by": "outbox",
+        "table": "outbox",
+        "key": ["id"],
+        "join": {"order_id": "Order Id"},
+        "mark": {"column": "taken"},
+        "deleted": {"column": "topic", "value": HOSTILE},
+    },
     "outbox": {
         "by": "outbox",
         "table": "outbox",
@@ -159,6 +168,36 @@ def test_marks_are_bound_and_only_what_is_open_is_marked(name: str) -> None:
         assert set(position(made)) <= set(given)
         nothing, _ = marking(made, way, nothing=True)
         assert "1 = 0" in compiled(nothing, DIALECTS[name])[0]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_whether_a_row_was_deleted_is_asked_of_the_row_and_of_the_outbox(name: str) -> None:
+    dialect = DIALECTS[name]
+    plan = statements("gone").headers(Chosen(), 5)
+    assert plan.deleted is not None
+    assert plan.deleted[0] == "deleted"
+    assert plan.kinds[plan.deleted[1]] is Kind.BOOLEAN
+    text, _ = compiled(plan.statement, dialect)
+    assert "LEFT OUTER JOIN" in text
+    assert "CASE WHEN" in text
+    assert "coalesce" in text.lower()
+    assert len(plan.record) == 1
+    line = {
+        **SETTINGS["children"]["lines"],
+        "deleted": {"column": "unit", "operator": "not_null", "as": "void"},
+    }
+    settings = SqlSettings.model_validate(
+        {**SETTINGS, "children": {"lines": line}, "read": READS["watermark"], "record": ["part"]}
+    )
+    made = Statements(
+        Shape(settings, statements("watermark").shape.described), bound, lambda column, kind: column
+    )
+    header, [lines, *_] = made.headers(Chosen(), 5), list(made.children(Chosen()))
+    assert header.deleted is None
+    assert [header.kinds[at] for at in header.record] == [Kind.TEXT]
+    assert lines.deleted is not None
+    assert lines.deleted[0] == "void"
+    assert "CASE WHEN" in compiled(lines.statement, dialect)[0]
 
 
 def test_limits_are_said_as_each_database_understands_them() -> None:
