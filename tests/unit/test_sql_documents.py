@@ -198,10 +198,8 @@ def test_what_was_read_before_the_database_went_away_is_given_first() -> None:
         take()
     assert given == [(0, 2), (1, 3), (2, 3)]
     read.clear()
-    alone = [
-        (block.found, len(read))
-        for block, _ in zip(_read_ahead(blocks(), lambda: False), range(3), strict=False)
-    ]
+    one_by_one = _read_ahead(blocks(), lambda: False)
+    alone = [(next(one_by_one).found, len(read)) for _ in range(3)]
     assert alone == [(0, 1), (1, 2), (2, 3)]
 
 
