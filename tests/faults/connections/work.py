@@ -18,7 +18,7 @@ from servers.line import Line
 from sqlalchemy import text
 
 from orderhub.connector import Credentials
-from orderhub.errors import ConnectorError
+from orderhub.errors import ConnectorError, LedgerUnavailable
 from orderhub.flows.runner import start_run
 from orderhub.pull import pull
 from orderhub.stage import AcknowledgeStep, PullStep, Target
@@ -82,7 +82,7 @@ def deliver(at: Hub, account: Account, disturbances: Sequence[Disturbance]) -> N
     for disturbance in [*disturbances, *(contextlib.nullcontext() for _ in range(CALM))]:
         unclear = _ids(at, _PENDING)
         with disturbance:
-            problems = at.run().problems
+            problems = _run(at)
         account.wrong += [problem for problem in problems if "broke off with" in problem]
         account.looked_up += len(unclear - _ids(at, "SELECT id FROM ledger.outbox WHERE state <> 'done'"))
         if isinstance(disturbance, contextlib.nullcontext) and not at.rows(_OPEN)[0]["n"]:
@@ -90,6 +90,14 @@ def deliver(at: Hub, account: Account, disturbances: Sequence[Disturbance]) -> N
         _time_passes(at)
     left = at.rows("SELECT number, state FROM ledger.document WHERE state <> 'superseded' ORDER BY id")
     account.wrong.append(f"work is left undone: {left}; the last run said {problems}")
+
+
+def _run(at: Hub) -> list[str]:
+    """The problems of a run; a ledger that is away when a run begins or ends is one more."""
+    try:
+        return at.run().problems
+    except LedgerUnavailable as error:
+        return [str(error)]
 
 
 def fetch(
