@@ -6,8 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ import httpx
 import pika
 import pytest
 import redis
+from airflow_support import until
 from hub_harness import PROJECT
 from servers.rabbitmq import RabbitMq
 
@@ -24,13 +23,6 @@ from orderhub.services.stack import Stack
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FLOWS = Path(__file__).with_name("queue_flow")
 FILES = PROJECT / "samples" / "inbox" / "edifact_orders"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
-        time.sleep(0.2)
 
 
 def own(name: str) -> bytes:

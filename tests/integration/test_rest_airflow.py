@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Callable
 
 import httpx
 import pytest
+from airflow_support import until
 from servers.mock_sap import PASSWORD, USER, mock_sap
 from servers.rest import rest_server
 from test_rest_flow import FLOWS, arrive, order
@@ -18,13 +17,6 @@ from orderhub.services.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FLOW = "rest_to_sap"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
-        time.sleep(0.2)
 
 
 def test_airflow_runs_the_flow_from_pages_into_sap(stack: Stack) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from airflow_support import until
 from servers import soap
 
 from orderhub.services.airflow_parts import access_token
@@ -18,13 +17,6 @@ from orderhub.services.stack import Stack
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FILES = Path(__file__).with_name("soap_flow")
 FLOW = "soap_exchange"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
-        time.sleep(0.2)
 
 
 def connection(name: str, url: str) -> dict[str, str]:

@@ -307,6 +307,21 @@ def test_a_session_that_the_database_ends_is_gone_on_with(
     assert [order["Id"] for order in documents(given)] == list(range(1, 41))
 
 
+@pytest.mark.parametrize("way", ["postgresql", "postgresql_odbc"], indirect=True)
+def test_a_session_ended_in_the_middle_of_a_result_gives_nothing_of_it(at: Tables, make: Make) -> None:
+    """Rows came already, and the next one ends its own session."""
+    fill(at, 1)
+    connector = make()
+    session = connector._fresh().session
+    number = sa.func.generate_series(1, 100_000).column_valued("n")
+    ends = sa.case(
+        (number == 50_000, sa.func.pg_terminate_backend(sa.func.pg_backend_pid())), else_=sa.false()
+    )
+    with pytest.raises(ConnectorUnavailable), session.snapshot():
+        session.table(sa.select(number.label("c0"), ends.label("c1")))
+    assert connector.check().ok
+
+
 def test_a_session_ended_between_two_pulls_is_noticed_once(at: Tables, make: Make) -> None:
     fill(at, 2)
     connector = make()
