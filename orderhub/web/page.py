@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from orderhub.errors import HubError
 from orderhub.web import i18n, templating
 from orderhub.web.ports import User, WebSettings
 from orderhub.web.reading import Reading
@@ -89,6 +90,12 @@ def unless_seen(request: Request, answer: Response) -> Response:
         return Response(status_code=204, headers={"x-digest": digest})
     answer.headers["x-digest"] = digest
     return answer
+
+
+def refused(request: Request, problem: HubError) -> Response:
+    """Why what somebody wanted to do was not done, for the dialog that asked for it."""
+    status = 503 if problem.retryable else 409
+    return render(request, "action_problem.html", status=status, message=f"{problem.what} {problem.todo}")
 
 
 def partial_list(request: Request, answer: Response, address: str) -> Response:

@@ -93,6 +93,15 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_ended(
         run("revoke", found.public_id)
 
 
+def test_a_key_may_end_by_itself(run: Callable[..., Result]) -> None:
+    made = json.loads(run("new", "acme_posts", "--days", "30", "--json").output)
+    assert made["expires_at"] > made["created_at"]
+    [listed] = json.loads(run("list", "--json").output)
+    assert (listed["state"], listed["expires_at"]) == ("valid", made["expires_at"])
+    with pytest.raises(ConfigError, match="0 days"):
+        run("new", "acme_posts", "--days", "0")
+
+
 def test_only_flows_that_take_posts_have_keys(run: Callable[..., Result]) -> None:
     with pytest.raises(ConfigError, match="http_intake"):
         run("new", "files")

@@ -91,10 +91,7 @@ async def _act(request: Request, document_id: int, action: Any, reason: str) -> 
     try:
         await run_in_threadpool(action, document_id, user=page.user_of(request), reason=reason)
     except LedgerError as problem:
-        status = 503 if problem.retryable else 409
-        return page.render(
-            request, "action_problem.html", status=status, message=f"{problem.what} {problem.todo}"
-        )
+        return page.refused(request, problem)
     target = f"{page.base_of(request)}/documents/{document_id}"
     if page.is_partial(request):
         return Response(status_code=204, headers={"hx-redirect": target})

@@ -149,10 +149,7 @@ async def _do(request: Request, search: InboxSearch, does: Callable[[], Acted], 
     try:
         acted = await run_in_threadpool(does)
     except LedgerError as problem:
-        status = 503 if problem.retryable else 409
-        return page.render(
-            request, "action_problem.html", status=status, message=f"{problem.what} {problem.todo}"
-        )
+        return page.refused(request, problem)
     if not page.is_partial(request):
         target = f"{page.base_of(request)}/inbox{search.address}"
         return Response(status_code=303, headers={"location": target})
@@ -196,9 +193,7 @@ async def note(request: Request, case_id: Id, text: ReasonText = "") -> Response
     try:
         await run_in_threadpool(inbox_of(request).note, case_id, actor=page.user_of(request).id, text=text)
     except LedgerError as problem:
-        return page.render(
-            request, "action_problem.html", status=409, message=f"{problem.what} {problem.todo}"
-        )
+        return page.refused(request, problem)
     if not page.is_partial(request):
         return Response(status_code=303, headers={"location": f"{page.base_of(request)}/inbox/{case_id}"})
     return await run_in_threadpool(case, request, case_id)
@@ -215,10 +210,7 @@ async def retry_file(request: Request, interchange_id: Id, reason: ReasonText = 
             reason=reason.strip(),
         )
     except LedgerError as problem:
-        status = 503 if problem.retryable else 409
-        return page.render(
-            request, "action_problem.html", status=status, message=f"{problem.what} {problem.todo}"
-        )
+        return page.refused(request, problem)
     target = f"{page.base_of(request)}/files/{interchange_id}"
     if page.is_partial(request):
         return Response(status_code=204, headers={"hx-redirect": target})

@@ -88,10 +88,7 @@ async def _acted(request: Request, work: Callable[[], Made | None], template: st
     try:
         made = await run_in_threadpool(work)
     except HubError as problem:
-        status = 503 if problem.retryable else 409
-        return page.render(
-            request, "action_problem.html", status=status, message=f"{problem.what} {problem.todo}"
-        )
+        return page.refused(request, problem)
     context = await run_in_threadpool(_context, request, made)
     if not page.is_partial(request):
         return page.render(request, "keys.html", **context)
