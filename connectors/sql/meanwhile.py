@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 def meanwhile(work: Callable[[], T]) -> Future[T]:
     """Begin at once; the result, or the error, is there when it is asked for. A thread for each, so that there is nothing to
-    close and nothing that a forked process would miss."""
+    close and nothing that a forked process would miss. An interpreter that ends waits for it."""
     made: Future[T] = Future()
 
     def run() -> None:
@@ -21,5 +21,5 @@ def meanwhile(work: Callable[[], T]) -> Future[T]:
         except BaseException as error:  # whoever asks for the result has it
             made.set_exception(error)
 
-    Thread(target=run, name="sql-meanwhile", daemon=True).start()
+    Thread(target=run, name="sql-meanwhile").start()
     return made
