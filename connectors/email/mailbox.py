@@ -15,7 +15,7 @@ from imapclient import exceptions as driver
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.tls import certificate_problem, tls_context
+from orderhub.transport.tls import tls_context, untrusted
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +35,8 @@ def typed(place: str) -> Iterator[None]:
 
 def as_hub_error(error: Exception, place: str) -> ConnectorError:
     """``ConnectorUnavailable`` when it may pass, ``ConnectorRefused`` when somebody must change something."""
-    certificate = certificate_problem(error)
-    if certificate is not None:
-        return ConnectorRefused(
-            f"{place}: the server's certificate cannot be trusted: {certificate}.",
-            todo="Renew it, or name its authority in the connection's ca_file.",
-        )
+    if (refusal := untrusted(error, place)) is not None:
+        return refusal
     said = str(error)[:300] or type(error).__name__
     if isinstance(error, driver.LoginError) and "UNAVAILABLE" not in said:
         return ConnectorRefused(

@@ -6,7 +6,7 @@ import pymysql
 import sqlalchemy.exc
 
 from orderhub.errors import ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.tls import certificate_problem
+from orderhub.transport.tls import untrusted
 
 #: Deadlock, time-out of a lock: the same again, at once.
 _AGAIN = (1205, 1213)
@@ -38,12 +38,8 @@ class MariaDbFailures:
         return said[0].rstrip(".") if said and said[0] else type(origin).__name__
 
     def typed(self, error: BaseException) -> ConnectorRefused | ConnectorUnavailable:
-        certificate = certificate_problem(_origin(error))
-        if certificate is not None:
-            return ConnectorRefused(
-                f"The certificate of the warehouse's database cannot be trusted: {certificate}.",
-                todo="Renew it, or name its authority in the connection's ca_file.",
-            )
+        if (refusal := untrusted(_origin(error), "The warehouse's database")) is not None:
+            return refusal
         if _number(error) in _REFUSED:
             return ConnectorRefused(
                 f"The warehouse's database refused: {self.in_words(error)}.",

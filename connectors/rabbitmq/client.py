@@ -15,7 +15,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.tls import certificate_problem, tls_context
+from orderhub.transport.tls import tls_context, untrusted
 
 # it logs a lost connection as half a dozen errors with their tracebacks; the hub says it once
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -70,12 +70,8 @@ def typed(place: str) -> Iterator[None]:
 
 def as_hub_error(error: Exception, place: str) -> ConnectorError:
     """``ConnectorUnavailable`` when it may pass, ``ConnectorRefused`` when somebody must change something."""
-    certificate = certificate_problem(error)
-    if certificate is not None:
-        return ConnectorRefused(
-            f"{place}: the broker's certificate cannot be trusted: {certificate}.",
-            todo="Renew it, or name its authority in the connection's ca_file.",
-        )
+    if (refusal := untrusted(error, place)) is not None:
+        return refusal
     said = str(error) or type(error).__name__
     code = getattr(error, "reply_code", None)
     # pika takes a connection that is lost while it is opened for a refusal; the broker itself says so when it refuses

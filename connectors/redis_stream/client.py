@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from orderhub.connector import Credentials
 from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.tls import certificate_problem, tls_context
+from orderhub.transport.tls import tls_context, untrusted
 
 _SECONDS_TO_CONNECT = 5.0
 #: Answers that say "not now": loading its data, a replica after a failover, no memory, no disk for its log.
@@ -93,12 +93,8 @@ def typed(place: str) -> Iterator[None]:
 
 def as_hub_error(error: driver.RedisError, place: str) -> ConnectorError:
     """``ConnectorUnavailable`` when it may pass, ``ConnectorRefused`` when somebody must change something."""
-    certificate = certificate_problem(error)
-    if certificate is not None:
-        return ConnectorRefused(
-            f"{place}: the server's certificate cannot be trusted: {certificate}.",
-            todo="Renew it, or name its authority in the connection's ca_file.",
-        )
+    if (refusal := untrusted(error, place)) is not None:
+        return refusal
     said = str(error) or type(error).__name__
     if isinstance(error, (driver.AuthenticationError, driver.AuthorizationError, driver.NoPermissionError)):
         return ConnectorRefused(

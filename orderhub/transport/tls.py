@@ -50,6 +50,21 @@ def certificate_problem(error: BaseException) -> str | None:
     return None
 
 
+def untrusted(error: BaseException, place: str, *, setting: str = "ca_file") -> ConnectorRefused | None:
+    """The refusal of a connection that failed for the other side's certificate; None when it failed for something else.
+
+    :param place: what was asked, for people.
+    :param setting: the name in the connection's extra under which authorities are given.
+    """
+    problem = certificate_problem(error)
+    if problem is None:
+        return None
+    return ConnectorRefused(
+        f"{place}: the other side's certificate cannot be trusted: {problem}.",
+        todo=f"Renew it, or name its authority in the connection's {setting}.",
+    )
+
+
 def _path(credentials: Credentials, name: str) -> str | None:
     value = credentials.extra.get(name)
     if value in (None, ""):

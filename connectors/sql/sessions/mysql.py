@@ -27,8 +27,8 @@ from connectors.sql.sessions.process import DriverProcess
 from connectors.sql.sessions.rows import table_of
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
-from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable
-from orderhub.transport.tls import certificate_problem, tls_context
+from orderhub.errors import ConnectorError, ConnectorUnavailable
+from orderhub.transport.tls import tls_context, untrusted
 
 log = logging.getLogger(__name__)
 
@@ -182,12 +182,8 @@ class MySqlSession:
         try:
             yield
         except pymysql.err.Error as error:
-            certificate = certificate_problem(error)
-            if certificate is not None:
-                raise ConnectorRefused(
-                    f"The certificate of the database {self._where} cannot be trusted: {certificate}.",
-                    todo="Renew it, or name its authority in the connection's ssl_ca.",
-                ) from error
+            if refusal := untrusted(error, f"The database {self._where}", setting="ssl_ca"):
+                raise refusal from error
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
             try:
                 # an InterfaceError (0, '') says that the connection was closed before
