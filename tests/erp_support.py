@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from servers.line import Line
 
-from orderhub.connector import Credentials
+from orderhub.connector import Connector, Credentials
+from orderhub.connector_registry import registry
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.tryton.rpc import Session
 from orderhub.testing import PortsForTests
@@ -28,6 +30,21 @@ def ports_of(endpoints: Endpoints, url: str | None = None) -> PortsForTests:
             )
         }
     )
+
+
+@contextmanager
+def connectors(endpoints: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
+    """Makes connectors to the ERP, with settings of the test's own and perhaps over a line (``url``); closes them."""
+    made: list[Connector[Any]] = []
+
+    def make(url: str | None = None, **settings: Any) -> Connector[Any]:
+        ports = ports_of(endpoints, url)
+        made.append(registry().create("tryton", {"connection": "erp", **settings}, ports))
+        return made[-1]
+
+    yield make
+    for connector in made:
+        connector.close()
 
 
 def session(endpoints: Endpoints) -> Session:

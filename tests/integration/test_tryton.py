@@ -40,15 +40,8 @@ def people(erp: Endpoints) -> Iterator[Session]:
 
 @pytest.fixture
 def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
-    made: list[Connector[Any]] = []
-
-    def build(**settings: Any) -> Connector[Any]:
-        made.append(registry().create("tryton", {"connection": "erp", **settings}, erp_support.ports_of(erp)))
-        return made[-1]
-
-    yield build
-    for connector in made:
-        connector.close()
+    with erp_support.connectors(erp) as build:
+        yield build
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from orderhub.connector import Connector, LoadItem, Outcome, OutcomeState
-from orderhub.connector_registry import registry
 from orderhub.documents import Address, Party, PurchaseOrder
 from orderhub.documents.order import LineItem
 from orderhub.services.endpoints import Endpoints
@@ -35,15 +34,8 @@ def people(erp: Endpoints) -> Iterator[Session]:
 
 @pytest.fixture
 def make(erp: Endpoints) -> Iterator[Callable[[], Connector[Any]]]:
-    made: list[Connector[Any]] = []
-
-    def build() -> Connector[Any]:
-        made.append(registry().create("tryton", {"connection": "erp"}, erp_support.ports_of(erp)))
-        return made[-1]
-
-    yield build
-    for connector in made:
-        connector.close()
+    with erp_support.connectors(erp) as build:
+        yield build
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 from servers.line import Line
 
 from orderhub.connector import Connector, LoadItem, Outcome, OutcomeState
-from orderhub.connector_registry import registry
 from orderhub.documents import Address, Contact, Item, Supplier
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.tryton.rpc import Session
@@ -36,15 +35,8 @@ def people(erp: Endpoints) -> Iterator[Session]:
 
 @pytest.fixture
 def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
-    made: list[Connector[Any]] = []
-
-    def build(url: str | None = None) -> Connector[Any]:
-        made.append(registry().create("tryton", {"connection": "erp"}, erp_support.ports_of(erp, url)))
-        return made[-1]
-
-    yield build
-    for connector in made:
-        connector.close()
+    with erp_support.connectors(erp) as build:
+        yield build
 
 
 @pytest.fixture

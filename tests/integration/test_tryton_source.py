@@ -42,16 +42,12 @@ def people(erp: Endpoints) -> Iterator[Session]:
 
 @pytest.fixture
 def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
-    made: list[Connector[Any]] = []
+    with erp_support.connectors(erp) as build:
 
-    def build(**source: Any) -> Connector[Any]:
-        settings = {"connection": "erp", "source": source}
-        made.append(registry().create("tryton", settings, erp_support.ports_of(erp)))
-        return made[-1]
+        def with_source(**source: Any) -> Connector[Any]:
+            return build(source=source)
 
-    yield build
-    for connector in made:
-        connector.close()
+        yield with_source
 
 
 @pytest.fixture
