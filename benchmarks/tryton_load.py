@@ -43,7 +43,7 @@ PRODUCTS = ("OH-10001", "OH-10002", "OH-10003", "OH-10004", "OH-10013")
 PRICE, QUANTITY = Decimal("0.12"), 10
 DAY = dt.date(2026, 11, 2)
 #: Longest wait for the worker.
-PATIENCE = 300.0
+PATIENCE = 900.0
 _numbers = itertools.count(1)
 
 

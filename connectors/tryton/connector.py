@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from connectors.tryton.bulk import Bulk
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.item_records import ItemRecords
 from connectors.tryton.master_data import MasterData
@@ -112,9 +113,9 @@ class TrytonConnector(Connector[TrytonSettings]):
     def _loaders(self) -> Iterator[tuple[type[Document], Callable[[Sequence[LoadItem]], list[Outcome]]]]:
         """How each type of document is loaded, master data first."""
         client, master = self._open()
-        reader, size = Reader(client, master), self.settings.batch_size
-        yield Supplier, RecordLoading(SupplierRecords(reader, master), batch_size=size).load
-        yield Item, RecordLoading(ItemRecords(reader, master), batch_size=size).load
+        reader, bulk, size = Reader(client, master), Bulk(client, master), self.settings.batch_size
+        yield Supplier, RecordLoading(SupplierRecords(reader, master), bulk, batch_size=size).load
+        yield Item, RecordLoading(ItemRecords(reader, master), bulk, batch_size=size).load
         yield PurchaseOrder, self._purchases().load
 
     def _pulling(self, stream: str) -> Pulling:

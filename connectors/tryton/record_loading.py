@@ -14,15 +14,16 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from connectors.tryton.client import TrytonFault, TrytonRefusal
+from connectors.tryton.bulk import Bulk
 from connectors.tryton.found import Rejection
 from orderhub.connector import LoadItem, Outcome, OutcomeState
-from orderhub.errors import ConnectorError, ConnectorUnavailable, OutcomeUnclear
+from orderhub.errors import ConnectorError, OutcomeUnclear
 
 log = logging.getLogger(__name__)
 
 DocumentT_contra = TypeVar("DocumentT_contra", contravariant=True)
-#: Whoever is second to create a record is refused, looks again and finds the first one's.
+#: Whoever is second to create a record is refused, looks again and finds the first one's. A refusal or failure counts
+#: when it comes twice.
 _LOOKS = 2
 
 
@@ -69,8 +70,9 @@ class RecordKind(Protocol[DocumentT_contra]):
 class RecordLoading:
     """Loads documents of one kind, which are all that it is given. ``batch_size``: records looked up per request."""
 
-    def __init__(self, kind: RecordKind[Any], *, batch_size: int) -> None:
+    def __init__(self, kind: RecordKind[Any], bulk: Bulk, *, batch_size: int) -> None:
         self._kind = kind
+        self._bulk = bulk
         self._batch_size = batch_size
 
     def load(self, items: Sequence[LoadItem]) -> list[Outcome]:
@@ -95,19 +97,16 @@ class RecordLoading:
         return [outcomes[item.key] for item in items]
 
     def _load(self, batch: Sequence[LoadItem], outcomes: dict[str, Outcome]) -> None:
+        def bringing(some: list[LoadItem]) -> None:
+            outcomes.update((item.key, self._bring(item)) for item in some)
+
         left = list(batch)
-        for look in range(_LOOKS):
+        for _ in range(_LOOKS):
             self._kind.look([item.document for item in left])
             refused: list[LoadItem] = []
             for item in left:
-                try:
-                    outcomes[item.key] = self._bring(item)
-                except TrytonRefusal as error:
-                    outcomes[item.key] = _rejected(item, "TRYTON_REFUSED", error.what)
-                    refused.append(item)
-                except TrytonFault as error:
-                    if look + 1 == _LOOKS:
-                        raise ConnectorUnavailable(error.what, todo=error.todo) from error
+                for _, error in self._bulk.apply([item], bringing):
+                    outcomes[item.key] = _rejected(item, error.code, error.what)
                     refused.append(item)
             left = refused
             if not left:
