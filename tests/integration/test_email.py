@@ -230,6 +230,10 @@ def test_certificates_passwords_and_servers_without_tls(
         connector = connector_of(made, OUT, outgoing=expired.credentials())
         with pytest.raises(ConnectorRefused, match="expired"):
             connector.load([item])
+    with dovecot(expired=True) as expired_mailbox:
+        connector = connector_of(made, IN, mailbox=expired_mailbox.credentials(user))
+        with pytest.raises(ConnectorRefused, match="expired"):
+            connector.waiting("orders", None)
     with smtp(starttls=False) as plain:
         connector = connector_of(made, OUT, outgoing=plain.credentials())
         with pytest.raises(ConnectorRefused, match="STARTTLS"):

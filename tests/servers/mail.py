@@ -64,15 +64,16 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot() -> Iterator[Dovecot]:
-    """An IMAP server; skips the test where Dovecot is not installed."""
+def dovecot(*, expired: bool = False) -> Iterator[Dovecot]:
+    """An IMAP server, or one with an expired certificate; skips the test where Dovecot is not installed."""
     program = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin")
     if program is None or not Path("/usr/lib/dovecot/imap").exists():
         pytest.skip("Dovecot is missing (Debian: dovecot-imapd)")
     with short_folder("imap") as folder:
         authority = make_authority(folder)
+        certificate = authority.expired if expired else authority.server
         port, tls_port = ports.any_free(), ports.any_free()
-        (folder / "dovecot.conf").write_text(_configuration(folder, authority, port, tls_port))
+        (folder / "dovecot.conf").write_text(_configuration(folder, certificate, port, tls_port))
         process = lifetime.start(
             [program, "-F", "-c", str(folder / "dovecot.conf")],
             stdin=subprocess.DEVNULL,
@@ -96,7 +97,7 @@ def dovecot() -> Iterator[Dovecot]:
                 process.wait(10)
 
 
-def _configuration(folder: Path, authority: Authority, port: int, tls_port: int) -> str:
+def _configuration(folder: Path, certificate: Path, port: int, tls_port: int) -> str:
     """As root, its parts run as users that have no rights; else all as the one user that there is."""
     if os.geteuid() == 0:
         internal, login, owner = "dovecot", "dovenull", pwd.getpwnam("nobody")
@@ -116,8 +117,8 @@ instance_name = {folder.name}
 protocols = imap
 listen = 127.0.0.1
 ssl = required
-ssl_cert = <{authority.server}
-ssl_key = <{authority.server}
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
 default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
