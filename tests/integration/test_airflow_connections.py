@@ -73,6 +73,7 @@ def test_a_connection_of_airflow_becomes_credentials_and_an_unknown_one_is_left_
     }
 
 
+@pytest.mark.alone
 def test_others_ask_airflow_in_a_process_of_its_own_secrets_backend_first(tmp_path: Path) -> None:
     kept = {"erp": {**ERP, "host": "from-the-backend.example.com"}, "dotted": ERP}
     (tmp_path / "connections.json").write_text(json.dumps(kept), encoding="utf-8")

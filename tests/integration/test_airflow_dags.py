@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 DAGS = PROJECT / "dags"
 
@@ -108,6 +110,7 @@ def parse(flows: Path, home: Path, *, dag_id: str | None = None) -> dict[str, An
     return result
 
 
+@pytest.mark.alone
 def test_a_hundred_flow_files_parse_within_a_second_and_load_no_driver(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     flows.mkdir()

@@ -109,6 +109,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = 10) -> No
         time.sleep(0.01)
 
 
+@pytest.mark.alone
 def test_a_file_that_arrives_wakes_its_flow_at_once(tmp_path: Path, scheduler: Scheduler) -> None:
     flow(tmp_path, "acme")
     flow(tmp_path, "other")

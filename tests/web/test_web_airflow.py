@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 def drop(stack: Stack, name: str, data: bytes) -> None:
     """A partner's file arrives, whole."""
     inbox = stack.endpoints.inbox_folder / "edifact_orders"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not inbox.is_dir():
         assert time.monotonic() < deadline, "the watched folder does not come"
         time.sleep(0.2)
@@ -31,7 +31,7 @@ def drop(stack: Stack, name: str, data: bytes) -> None:
 
 def wait_for(stack: Stack, number: str, *states: str) -> None:
     """Until a document of that number has one of these states."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     with psycopg.connect(stack.endpoints.database_url, autocommit=True) as connection:
         while True:
             found = connection.execute(

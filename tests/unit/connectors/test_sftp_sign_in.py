@@ -147,6 +147,7 @@ def test_keys_and_passwords(sshd: Sshd, make: Make, tmp_path: Path, kind: str) -
         assert "does not let the user" in said(make(server.credentials("wrong"), path="/"))
 
 
+@pytest.mark.alone
 def test_a_server_that_is_not_there_or_speaks_something_else(sshd: Sshd, make: Make) -> None:  # noqa: F811
     away = make(sshd.credentials(port=free_port()))
     assert "cannot be reached" in said(away)

@@ -168,6 +168,7 @@ def test_a_broken_file_leaves_the_others_usable_and_changes_are_seen(tmp_path: P
     assert registry.problems() == []
 
 
+@pytest.mark.alone
 def test_a_hundred_flows_are_parsed_within_a_second_and_import_no_driver(tmp_path: Path) -> None:
     for number in range(100):
         write(tmp_path, GOOD.replace("acme_orders", f"flow_{number}"), f"flow_{number}")

@@ -75,6 +75,7 @@ def test_every_use_of_a_flow_is_known(tmp_path: Path) -> None:
     assert [one.use for one in uses_of(parse_flow(path))][-1] == "load second"
 
 
+@pytest.mark.alone
 def test_one_that_hangs_or_breaks_keeps_nobody_from_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     asked: list[str] = []
     does = ["hangs", "hangs", "refuses", "breaks", *["takes time"] * 6]

@@ -134,6 +134,7 @@ def test_a_server_that_is_away_is_said_once_when_it_goes_and_once_when_it_is_bac
     ]
 
 
+@pytest.mark.alone
 def test_a_server_that_hangs_holds_up_nobody_and_is_ended(
     watching: Callable[..., Watched], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_place_that_is_taken_away_is_asked_no_more(watching: Callable[..., Wat
     assert len(watched.asked("goes")) == count
 
 
+@pytest.mark.alone
 def test_a_thousand_partners_are_neither_a_thousand_threads_nor_processes(
     watching: Callable[..., Watched], record_property: Callable[[str, object], None]
 ) -> None:
