@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -103,11 +104,17 @@ class SqlConnector(Connector[SqlSettings]):
 
     def _fresh(self) -> Reader:
         """A reader that asks again what the tables look like."""
+        kept = self._session is not None
         if self._session is None:
             name = self.settings.connection
             self._session = connect(self.ports.credentials(name), name, self.settings.timeout_seconds)
-        self._reader = Reader(self.settings, self._session)
-        return self._reader
+        reader = Reader(self.settings, self._session)
+        if kept:
+            with contextlib.suppress(ConnectorUnavailable):
+                # a session that the database ended while nobody used it is noticed here, and the next use connects anew
+                _ = reader.statements
+        self._reader = reader
+        return reader
 
     def _way(self, reader: Reader) -> WatermarkWay | KeysWay | OutboxWay:
         read = self.settings.read
@@ -118,9 +125,14 @@ class SqlConnector(Connector[SqlSettings]):
         return OutboxWay(reader)
 
     def _forget(self, error: ConnectorError) -> None:
-        """After these the connection or the tables are not what they were."""
-        if isinstance(error, ConnectorUnavailable | ConnectorRefused):
+        """After these the connection or the tables are not what they were. Whoever reads meanwhile goes on with the same
+        session, which connects anew."""
+        if isinstance(error, ConnectorRefused):
             self.close()
+        elif isinstance(error, ConnectorUnavailable):
+            self._reader = None
+            if self._session is not None:
+                self._session.close()
 
     def _interchange(self, stream: str, page: Page) -> Interchange:
         data, count = page.data, len(page.positions)

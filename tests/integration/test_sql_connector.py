@@ -331,6 +331,8 @@ def test_a_session_ended_between_two_pulls_is_noticed_once(at: Tables, make: Mak
         connector.waiting("orders", bookmark(found))
     assert not connector.waiting("orders", bookmark(found))
     assert connector.check().ok
+    _end_sessions(at)
+    assert list(connector.pull("orders", bookmark(found))) == [], "a pull looks first"
 
 
 @pytest.mark.parametrize("read", [WATERMARK, BY_OUTBOX], ids=["watermark", "outbox"])
