@@ -121,9 +121,11 @@ class Saying:
     _NOT_LET_IN = re.compile(
         r'authentication failed|no pg_hba.conf entry|no password supplied|(database|role) "[^"]*" does not exist'
     )
-    # said with the state for anything (the last one by psqlODBC, before a statement in a session that was ended)
+    # said with the state for anything; the last two by psqlODBC, of a session that ended before a statement or while it
+    # was opened
     _GONE = re.compile(
         r"connection has been lost|server closed the connection|server has gone away|internal SAVEPOINT failed"
+        r"|ISOLATION change request to the server error"
     )
     _MYSQL_AWAY = frozenset(
         (1040, 1053, 1077, 1152, 1159, 1161, 1184, 1205, 1213, 1317, 1927, 1969, 2002, 2003, 2005)
