@@ -107,22 +107,28 @@ def fetch(
     *,
     arrive: Callable[[], object] = lambda: None,
 ) -> None:
-    """Pull under each disturbance, then without any until everything is settled.
+    """Pull under each disturbance, then without any until everything is settled. The first undisturbed pull may still meet a
+    session that was ended before; the last one must go through.
 
     :param arrive: called before each pull under a disturbance: more arrives.
     """
-    for disturbance in [*disturbances, *(contextlib.nullcontext() for _ in range(3))]:
-        calm = isinstance(disturbance, contextlib.nullcontext)
-        if not calm:
-            arrive()
+    for disturbance in disturbances:
+        arrive()
         with disturbance:
-            try:
-                pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
-            except ConnectorError as error:
-                if calm or not error.retryable:
-                    account.wrong.append(f"a pull ended with {error!r}")
+            _pull(at, account)
+    for _ in range(2):
+        _pull(at, account)
+    _pull(at, account, last=True)
     unsettled = at.rows("SELECT name FROM ledger.interchange WHERE settled_at IS NULL")
     account.wrong += [f"{row['name']} was never settled" for row in unsettled]
+
+
+def _pull(at: Hub, account: Account, *, last: bool = False) -> None:
+    try:
+        pull(at.ctx, at.flow, start_run(at.ctx, at.flow))
+    except ConnectorError as error:
+        if last or not error.retryable:
+            account.wrong.append(f"a pull ended with {error!r}")
 
 
 def archived(at: Hub) -> list[bytes]:
