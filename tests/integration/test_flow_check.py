@@ -41,7 +41,7 @@ def test_the_flows_of_the_project_pass(name: str) -> None:
         ("version: 1}", "version: 2}", "translate.mapping", "version 2"),
         ("suite: purchase_order_core", "suite: purchase_orders", "validate.suite", "purchase_orders"),
         ("connector: folder", "connector: foldr", "pull", "folder"),
-        ("connector: folder", "connector: tryton", "pull", "cannot pull"),
+        ("connector: folder", "connector: parquet", "pull", "cannot pull"),
         ("path: csv_orders ", "pfad: csv_orders ", "pull", "pfad"),
         ("{connector: warehouse,", "{connector: folder,", "load[1]", "cannot load"),
         ("settings: {connection: erp}", "settings: {conection: erp}", "load[0]", "connection"),
