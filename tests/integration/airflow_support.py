@@ -11,7 +11,7 @@ from orderhub.services.airflow_parts import access_token
 from orderhub.services.stack import Stack
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
     """Wait for something that comes by itself.
 
     :raises AssertionError: ``what`` did not come.

@@ -13,11 +13,10 @@ import httpx
 import pika
 import pytest
 import redis
-from airflow_support import until
+from airflow_support import signed_in, until
 from hub_harness import PROJECT
 from servers.rabbitmq import RabbitMq
 
-from orderhub.services.airflow_parts import access_token
 from orderhub.services.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -49,12 +48,7 @@ def test_airflow_runs_flows_when_a_message_or_a_post_arrives(stack: Stack, rabbi
     broker.close()
     with (
         httpx.Client(base_url=stack.endpoints.airflow_url, timeout=30, trust_env=False) as anybody,
-        httpx.Client(
-            base_url=stack.endpoints.airflow_url,
-            headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-            timeout=30,
-            trust_env=False,
-        ) as airflow,
+        signed_in(stack) as airflow,
     ):
         valkey = urlsplit(stack.endpoints.valkey_url)
         for entered in (

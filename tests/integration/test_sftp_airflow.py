@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Callable
 
-import httpx
 import pytest
+from airflow_support import signed_in, until
 from servers.sshd import Sshd
 from test_sftp_flow import (
     FLOW,
@@ -22,7 +20,6 @@ from test_sftp_flow import (
     processed,
 )
 
-from orderhub.services.airflow_parts import access_token
 from orderhub.services.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -41,23 +38,11 @@ def own(name: str) -> bytes:
     return data
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s"
-        time.sleep(0.2)
-
-
 def test_airflow_runs_the_flow_when_a_file_arrives_at_the_partner(
     stack: Stack,
     partner: Sshd,  # noqa: F811 - the fixture
 ) -> None:
-    with httpx.Client(
-        base_url=stack.endpoints.airflow_url,
-        headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-        timeout=30,
-        trust_env=False,
-    ) as airflow:
+    with signed_in(stack) as airflow:
         entered = {
             "connection_id": "acme_sftp",
             "conn_type": "orderhub_sftp",
