@@ -1,7 +1,7 @@
 # `make run` and `make test` do all the set-up. Needed before: Python 3.11 to 3.13, git, make, a package index.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-tools bench faults lint lock clean
+.PHONY: help run setup test test-tools bench faults connection-faults lint lock clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p" && break; done)
@@ -34,6 +34,9 @@ bench: $(READY) ## Measure against the peers; writes benchmarks/results.json
 
 faults: $(READY) ## Kill workers and sessions, fill disks, stop the ERP at random moments; SEED=n replays
 	@exec $(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
+
+connection-faults: $(READY) ## Break connections of every kind at seeded moments; RUNS=n SEED=n KIND=k
+	@exec $(BIN)/python -m tests.faults.connections $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--kind $(KIND))
 
 lint: $(READY) ## Lint, types, import directions, generated schemas and pages in step
 	$(BIN)/ruff check .
