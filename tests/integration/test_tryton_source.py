@@ -172,14 +172,15 @@ def test_items_are_pulled_with_what_people_put_aside_and_as_exact_as_they_are(
         **{"unit": "u", "gtin": "4019999011016", "list_price": Decimal("0.12"), "currency": "EUR"},
         "category": "Purchased goods",
     }
+    # one of its own, for the ERP warns of putting aside what was ordered before
+    [unit] = people.find("product.uom", [["name", "=", "Unit"]])
+    values = {"name": "Put aside", "type": "goods", "default_uom": unit, "list_price": Decimal(1)}
+    products = [["create", [{"suffix_code": "OH-ASIDE", "cost_price": Decimal(1)}]]]
+    [template] = people.create("product.template", [{**values, "products": products}])
     bookmark = now(connector, "items")
-    [product] = people.read("product.product", [["code", "=", "OH-10022"]], ["template"])
-    people.write("product.template", [product["template"]], {"active": False})
-    try:
-        [aside] = records(list(connector.pull("items", bookmark)))
-    finally:
-        people.write("product.template", [product["template"]], {"active": True})
-    assert (aside["code"], aside["active"]) == ("OH-10022", False)
+    people.write("product.template", [template], {"active": False})
+    [aside] = records(list(connector.pull("items", bookmark)))
+    assert (aside["code"], aside["active"]) == ("OH-ASIDE", False)
 
 
 def test_supplier_items_come_with_every_price_and_whole_also_over_a_cut(
