@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from collections import Counter
@@ -201,6 +203,13 @@ def test_any_file_gives_findings_or_a_mapping_that_writes() -> None:
             outcomes["written"] += 1
             if mapping.target.format == "json":
                 json.loads(data)
+            elif mapping.target.format == "csv":
+                text, columns = data.decode("utf-8-sig"), len(mapping.target.columns)
+                widths = [
+                    {len(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)}
+                    for delimiter in ";,\t|"
+                ]
+                assert {columns} in widths, text[:300]
             else:
                 etree.fromstring(data)
     assert min(outcomes[one] for one in ("refused", "not written", "written")) > 20, outcomes
