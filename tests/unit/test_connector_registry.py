@@ -37,7 +37,9 @@ class Queue(Connector[QueueSettings]):
 
 def test_the_projects_own_connectors() -> None:
     assert {"folder", "tryton", "warehouse"} <= set(registry().names())
-    assert registry().manifest("warehouse").capabilities == Capability.LOAD | Capability.UPSERT | Capability.FIND
+    assert (
+        registry().manifest("warehouse").capabilities == Capability.LOAD | Capability.UPSERT | Capability.FIND
+    )
 
 
 @pytest.fixture
