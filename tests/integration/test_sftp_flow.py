@@ -62,7 +62,10 @@ def processed(partner: Sshd) -> list[str]:
 
 
 def answers(partner: Sshd) -> list[bytes]:
-    return sorted(path.read_bytes() for path in (partner.home / "in").iterdir())
+    """What the partner may take; the beginning of an answer that a cut left lies there hidden until it is swept away."""
+    return sorted(
+        path.read_bytes() for path in (partner.home / "in").iterdir() if not path.name.startswith(".")
+    )
 
 
 def test_orders_are_taken_once_and_answered_beside(at: Hub, partner: Sshd) -> None:
