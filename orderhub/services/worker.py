@@ -9,12 +9,14 @@ import time
 
 import msgspec
 
-from orderhub.errors import HubError
+from orderhub.errors import HubError, LedgerUnavailable
 from orderhub.flows.context import open_context
 from orderhub.flows.registry import FlowRegistry
 from orderhub.flows.runner import run_flow
 from orderhub.services import endpoints
 from orderhub.services.settings import get_settings
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,7 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             while True:
                 for name in given.flows:
-                    result = run_flow(ctx, registry.get(name), trigger="command")
+                    try:
+                        result = run_flow(ctx, registry.get(name), trigger="command")
+                    except LedgerUnavailable as error:
+                        if not given.repeat:
+                            raise
+                        # its session ended as a run began or was over: what is left open the next one takes up
+                        log.warning("%s: %s", name, error)
+                        continue
                     failed = failed or bool(result.problems)
                     sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
                 sys.stdout.flush()
