@@ -66,11 +66,13 @@ class IntakeKey(msgspec.Struct, frozen=True, kw_only=True):
         return KeyState.EXPIRED if ended else KeyState.VALID
 
 
+# one look at the clock: an end after so many days is exactly that much later than the beginning
 _INSERT = text(
     f"""
-    INSERT INTO ledger.intake_key (flow, name, public_id, secret_sha256, test, created_by, expires_at)
-    VALUES (:flow, :name, :public_id, :secret, :test, :actor,
-        clock_timestamp() + make_interval(days => CAST(:days AS integer))) RETURNING {_COLUMNS}
+    INSERT INTO ledger.intake_key (flow, name, public_id, secret_sha256, test, created_by, created_at, expires_at)
+    SELECT :flow, :name, :public_id, :secret, CAST(:test AS boolean), :actor, made.at,
+        made.at + make_interval(days => CAST(:days AS integer))
+    FROM (SELECT clock_timestamp() AS at) AS made RETURNING {_COLUMNS}
     """  # noqa: S608 - a constant
 )
 _FIND = text(
