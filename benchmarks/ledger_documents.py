@@ -13,7 +13,7 @@ from benchmarks.order_batches import orders as made_orders
 from benchmarks.servers import postgres
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.documents import PurchaseOrder
-from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger import arrivals, documents, leases, outbox, translations
 from orderhub.ledger.engine import create_engine, transaction
 from orderhub.ledger.records import Arrival, Target, TranslatedDocument, TranslationSummary
 from orderhub.ledger.states import InterchangeState
@@ -25,15 +25,15 @@ ORDERS = 5_000
 def _through_the_ledger(engine: Engine, name: str, orders: list[PurchaseOrder]) -> None:
     """From translated documents to recorded outcomes of one target."""
     with transaction(engine) as connection:
-        interchanges.record_arrival(
+        arrivals.record_arrival(
             connection,
             Arrival(company="acme", flow="bench", connector="folder", stream="s", name=name, arrival=name),
         )
-        (claim,) = interchanges.claim_received(connection, "bench", worker="bench")
+        (claim,) = leases.claim_received(connection, "bench", worker="bench")
     with transaction(engine) as connection:
         made = (TranslatedDocument(ordinal=place, document=order) for place, order in enumerate(orders, 1))
         documents.insert_translated(connection, claim, made)
-        interchanges.finish_translation(
+        translations.finish_translation(
             connection, claim, TranslationSummary(state=InterchangeState.TRANSLATED)
         )
     with transaction(engine) as connection:

@@ -93,7 +93,7 @@ def retry(
     """Translate whole interchanges again from their originals at the flow's next run: a refused one after an agreement or
     a mapping was mended, or a replay. What comes out the same changes nothing."""
     from orderhub.ledger.engine import transaction
-    from orderhub.ledger.interchanges import translate_again
+    from orderhub.ledger.translations import translate_again
 
     with hub.ledger() as engine, transaction(engine) as connection:
         moved = translate_again(connection, interchanges, actor=hub.actor(), reason=reason)

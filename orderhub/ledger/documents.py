@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from orderhub.documents import canonical_bytes, content_hash
 from orderhub.errors import LedgerError
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import audit, effects, interchanges, search
+from orderhub.ledger import audit, effects, leases, search
 from orderhub.ledger.acceptance import accept
 from orderhub.ledger.batches import claim_batch, finish_batch, make_batches, renew_batch
 from orderhub.ledger.codec import clean, clean_or_none, findings_from, findings_to_json, to_json
@@ -66,9 +66,9 @@ def insert_translated(
     run: int | None = None,
 ) -> int:
     """Insert documents of a claimed interchange by COPY, streaming; may be called several times in the transaction that
-    ends with ``interchanges.finish_translation``. Those without a document, or with an error among their findings, are
+    ends with ``translations.finish_translation``. Those without a document, or with an error among their findings, are
     quarantined. Returns how many rows went in. Raises ``LeaseLost``."""
-    interchanges.hold(connection, claim)
+    leases.hold(connection, claim)
     count = 0
     stream = iter(documents)
     # the stream is read outside of the COPY, so that what feeds it may use the connection

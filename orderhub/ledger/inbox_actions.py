@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, text
 
 from orderhub.errors import LedgerError
-from orderhub.ledger import audit, documents, effects, in_doubt, interchanges
+from orderhub.ledger import audit, documents, effects, in_doubt, translations
 from orderhub.ledger.codec import clean
 from orderhub.ledger.engine import retrying
 from orderhub.ledger.inbox import CaseFilter, CaseKind, CaseState, Seen, seen
@@ -203,7 +203,7 @@ def retry(connection: Connection, wanted: Sequence[Seen], *, actor: str, reason:
     good = [row for row in good if row.state != CaseState.WAITING.value]
     messages, whole, doubtful = _by_kind(good)
     documents.retry(connection, [row.document_id for row in messages], actor=actor, reason=reason)
-    interchanges.translate_again(
+    translations.translate_again(
         connection, [row.interchange_id for row in whole], actor=actor, reason=reason
     )
     in_doubt.look_up_now(connection, [row.outbox_id for row in doubtful])
@@ -213,7 +213,7 @@ def retry(connection: Connection, wanted: Sequence[Seen], *, actor: str, reason:
 
 def retry_file(connection: Connection, interchange_id: int, *, actor: str, reason: str = "") -> Acted:
     """Translate a whole file again, every message of it that was not discarded."""
-    moved = interchanges.translate_again(connection, [interchange_id], actor=actor, reason=reason)
+    moved = translations.translate_again(connection, [interchange_id], actor=actor, reason=reason)
     if not moved:
         raise CaseChanged(
             f"File {interchange_id} waits for its translation already, or is not there.",

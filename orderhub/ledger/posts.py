@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from orderhub.connector import Interchange
 from orderhub.errors import LedgerError
-from orderhub.ledger import interchanges
+from orderhub.ledger import arrivals
 from orderhub.ledger.archive import Archive, Stored
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.intake_keys import IntakeKey
@@ -165,7 +165,7 @@ def record(connection: Connection, key: IntakeKey, post: Post) -> Posted:
             **({"idempotency_key": post.idempotency_key} if post.idempotency_key else {}),
         },
     )
-    recorded = interchanges.record_arrival(connection, arrival)
+    recorded = arrivals.record_arrival(connection, arrival)
     connection.execute(
         _INSERT,
         {

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Engine
 
-from orderhub.ledger import interchanges
+from orderhub.ledger import arrivals
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 
@@ -22,6 +22,6 @@ def sweep_archive(
 
     def known(keys: Sequence[str]) -> Collection[str]:
         with transaction(engine) as connection:
-            return interchanges.known_archive_keys(connection, keys)
+            return arrivals.known_archive_keys(connection, keys)
 
     return archive.sweep(known, older_than=older_than)

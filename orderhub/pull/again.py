@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from orderhub.ledger import interchanges
+from orderhub.ledger import translations
 from orderhub.ledger.engine import transaction
 from orderhub.stage import Flow, HubContext, PullResult
 
@@ -25,8 +25,8 @@ def receive_again(
     :param end: UTC-aware, without it.
     """
     with transaction(ctx.ledger) as connection:
-        found = interchanges.received_within(connection, flow.name, start, end)
-        again = interchanges.translate_again(
+        found = translations.received_within(connection, flow.name, start, end)
+        again = translations.translate_again(
             connection,
             found,
             actor="backfill",

@@ -7,7 +7,7 @@ from typing import Any
 
 from orderhub.connector import Capability, Connector, Interchange, Settlement
 from orderhub.errors import ArchiveError, ConfigError, HubError
-from orderhub.ledger import bookmarks, interchanges
+from orderhub.ledger import arrivals, bookmarks
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import Arrival, Recorded, Verdict
 from orderhub.ledger.states import Environment
@@ -103,7 +103,7 @@ def _record(
         handle=thing.handle,
     )
     with transaction(ctx.ledger) as connection:
-        return interchanges.record_arrival(connection, arrival, bookmark=thing.bookmark, run=run)
+        return arrivals.record_arrival(connection, arrival, bookmark=thing.bookmark, run=run)
 
 
 def _settle(ctx: HubContext, connector: Connector[Any], thing: Interchange, interchange: int) -> bool:
@@ -115,7 +115,7 @@ def _settle(ctx: HubContext, connector: Connector[Any], thing: Interchange, inte
         log.warning("not settled: %s", error, extra={"interchange": interchange})
         return False
     with transaction(ctx.ledger) as connection:
-        interchanges.mark_settled(connection, [interchange])
+        arrivals.mark_settled(connection, [interchange])
     return True
 
 
@@ -123,7 +123,7 @@ def _settle_leftovers(ctx: HubContext, flow: Flow, connector: Connector[Any], *,
     """Tell the connector of arrivals that were recorded before a crash, those whose bytes are archived or the others; how
     many it settled."""
     with transaction(ctx.ledger) as connection:
-        left = interchanges.unsettled(connection, flow.name, stream=flow.pull.stream)
+        left = arrivals.unsettled(connection, flow.name, stream=flow.pull.stream)
     settled = 0
     for row in left:
         if (row.archive_key is not None) is not usable:

@@ -8,7 +8,7 @@ import time
 from sqlalchemy import Connection
 
 from orderhub.errors import HubError, LeaseLost, LedgerUnavailable
-from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger import documents, leases, outbox, translations
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import ClaimedInterchange, TranslationSummary
 from orderhub.ledger.states import InterchangeState
@@ -48,7 +48,7 @@ def translate(ctx: HubContext, flow: Flow, run: int) -> TranslateResult:
     failing = 0.0
     while failing < LONGEST_FAILING:
         with transaction(ctx.ledger) as connection:
-            claims = interchanges.claim_received(
+            claims = leases.claim_received(
                 connection,
                 flow.name,
                 worker=ctx.worker,
@@ -121,19 +121,19 @@ def _one(ctx: HubContext, flow: Flow, run: int, claim: ClaimedInterchange) -> tu
             )
         if claim.same_bytes_as is not None:
             with transaction(ctx.ledger) as connection:
-                original = interchanges.settled_original(connection, claim)
+                original = translations.settled_original(connection, claim)
                 if original is not None:
                     summary = TranslationSummary(state=InterchangeState.DUPLICATE, duplicate_of=original)
-                    interchanges.finish_translation(connection, claim, summary, run=run)
+                    translations.finish_translation(connection, claim, summary, run=run)
                     log.info("%s repeats interchange %d", claim.name, original, extra=extra)
                     return summary.state, 0
         with transaction(ctx.ledger) as connection:
             summary, count = translate_interchange(ctx, flow, claim, connection, run)
-            interchanges.finish_translation(connection, claim, summary, run=run)
+            translations.finish_translation(connection, claim, summary, run=run)
     except Refusal as refusal:
         summary, count = refusal.summary(claim.name), 0
         with transaction(ctx.ledger) as connection:
-            interchanges.finish_translation(connection, claim, summary, run=run)
+            translations.finish_translation(connection, claim, summary, run=run)
     log.info("%s: %s, %d documents", claim.name, summary.state.value, count, extra=extra)
     return summary.state, count
 
@@ -141,7 +141,7 @@ def _one(ctx: HubContext, flow: Flow, run: int, claim: ClaimedInterchange) -> tu
 def _give_back(ctx: HubContext, claim: ClaimedInterchange) -> None:
     try:
         with transaction(ctx.ledger) as connection:
-            interchanges.give_back(connection, claim)
+            leases.give_back(connection, claim)
     except HubError as error:
         # the lease runs out by itself
         log.warning("not given back: %s", error, extra={"flow": claim.flow, "interchange": claim.id})

@@ -14,7 +14,7 @@ from orderhub.connector import Outcome, OutcomeState
 from orderhub.documents import Party, PurchaseOrder
 from orderhub.documents.order import Line, LineItem
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger import arrivals, documents, leases, outbox, translations
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.records import (
     Accepted,
@@ -82,7 +82,7 @@ def arrive(
         "arrival": name,
         "sha256": sha256 or f"sha of {name}",
     } | more
-    return interchanges.record_arrival(connection, Arrival(**arrival))
+    return arrivals.record_arrival(connection, Arrival(**arrival))
 
 
 def translate(
@@ -94,7 +94,7 @@ def translate(
 ) -> int:
     """Claim the oldest waiting interchange of the flow and translate it into these; its id."""
     with transaction(engine) as connection:
-        (claim,) = interchanges.claim_received(connection, flow, worker="t", limit=1)
+        (claim,) = leases.claim_received(connection, flow, worker="t", limit=1)
     made = [
         each
         if isinstance(each, TranslatedDocument)
@@ -105,7 +105,7 @@ def translate(
     with transaction(engine) as connection:
         documents.insert_translated(connection, claim, wanted)
         summary = TranslationSummary(state=state, format="edifact", message="ORDERS", messages=len(made))
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
     return claim.id
 
 

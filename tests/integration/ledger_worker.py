@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from orderhub.documents import PurchaseOrder
 from orderhub.errors import LeaseLost
-from orderhub.ledger import documents, interchanges, outbox
+from orderhub.ledger import documents, leases, outbox, translations
 from orderhub.ledger.engine import create_engine, retrying, transaction
 from orderhub.ledger.records import ClaimedBatch, TranslatedDocument, TranslationSummary
 from orderhub.ledger.states import InterchangeState
@@ -49,9 +49,7 @@ def main(url: str, seed: int) -> None:
 
     def translate() -> None:
         with transaction(engine) as connection:
-            claims = interchanges.claim_received(
-                connection, FLOW, worker=worker, limit=2, lease_seconds=LEASE
-            )
+            claims = leases.claim_received(connection, FLOW, worker=worker, limit=2, lease_seconds=LEASE)
         for claim in claims:
             dawdle()
             with transaction(engine) as connection:
@@ -61,7 +59,7 @@ def main(url: str, seed: int) -> None:
                 ]
                 documents.insert_translated(connection, claim, made)
                 dawdle()
-                interchanges.finish_translation(
+                translations.finish_translation(
                     connection, claim, TranslationSummary(state=InterchangeState.TRANSLATED)
                 )
 

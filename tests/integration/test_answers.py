@@ -17,7 +17,7 @@ from orderhub.acknowledge import make_answer
 from orderhub.cli.app import app
 from orderhub.errors import LedgerError
 from orderhub.formats.edifact.reader import EdifactReader
-from orderhub.ledger import backlog, interchanges, replies
+from orderhub.ledger import backlog, replies, translations
 from orderhub.ledger.engine import transaction
 from orderhub.stage import AcknowledgeResult, AcknowledgeStep, HubContext, RunResult
 
@@ -130,7 +130,7 @@ def test_a_duplicate_gets_the_stored_answer_again_and_a_repair_rewrites_none(
         assert len(outbox(at)) == 3
         assert len(set(outbox(at).values())) == 1
         with transaction(at.ctx.ledger) as connection:
-            interchanges.translate_again(connection, [1], actor="test", reason="mended")
+            translations.translate_again(connection, [1], actor="test", reason="mended")
         assert run(at).acknowledge.answers == 0
         assert len(answers(at)) == 3
         with transaction(at.ctx.ledger) as connection:

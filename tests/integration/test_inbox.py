@@ -28,7 +28,17 @@ from sqlalchemy import Engine
 from orderhub.connector import OutcomeState
 from orderhub.errors import LedgerError
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import audit, documents, inbox, inbox_actions, inbox_alerts, inbox_detail, inbox_senders
+from orderhub.ledger import (
+    audit,
+    documents,
+    inbox,
+    inbox_actions,
+    inbox_alerts,
+    inbox_detail,
+    inbox_senders,
+    leases,
+    translations,
+)
 from orderhub.ledger.engine import retrying, transaction
 from orderhub.ledger.inbox import Case, CaseFilter, CaseState, Reason, Seen
 from orderhub.ledger.inbox_actions import Acted, CaseChanged
@@ -79,16 +89,14 @@ def file(engine: Engine, name: str, found: Any, **more: Any) -> int:
 
 
 def refuse(engine: Engine, name: str, findings: list[Finding], state: InterchangeState) -> int:
-    from orderhub.ledger import interchanges
-
     with transaction(engine) as connection:
         arrive(connection, name)
-        [claim] = interchanges.claim_received(connection, "acme_orders", worker="t")
+        [claim] = leases.claim_received(connection, "acme_orders", worker="t")
     with transaction(engine) as connection:
         summary = TranslationSummary(
             state=state, format="edifact", findings=findings, finding_count=len(findings), sender="42"
         )
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
     return claim.id
 
 
@@ -173,11 +181,9 @@ def test_a_file_in_part_is_a_case_only_when_something_of_the_file_itself_is_wron
     none = Finding(code="NO_MAPPING", severity=Severity.WARNING, message="No mapping fits INVOIC.")
 
     def part(name: str, *findings: Finding) -> None:
-        from orderhub.ledger import interchanges
-
         with transaction(engine) as connection:
             arrive(connection, name)
-            [claim] = interchanges.claim_received(connection, "acme_orders", worker="t")
+            [claim] = leases.claim_received(connection, "acme_orders", worker="t")
         with transaction(engine) as connection:
             made = [
                 TranslatedDocument(ordinal=1, document=order(f"{name}-1"), mapping=STAMP),
@@ -187,7 +193,7 @@ def test_a_file_in_part_is_a_case_only_when_something_of_the_file_itself_is_wron
             summary = TranslationSummary(
                 state=InterchangeState.PARTIAL, format="edifact", messages=2, findings=findings
             )
-            interchanges.finish_translation(connection, claim, summary)
+            translations.finish_translation(connection, claim, summary)
 
     part("orders")
     part("mixed", none)
@@ -623,11 +629,9 @@ def test_people_and_translations_at_the_same_moment_wait_for_each_other(engine: 
         return done
 
     def translator(_: int) -> int:
-        from orderhub.ledger import interchanges
-
         for _turn in range(12):
             with transaction(engine) as connection:
-                claims = interchanges.claim_received(connection, "acme_orders", worker="t")
+                claims = leases.claim_received(connection, "acme_orders", worker="t")
             for claim in claims:
                 wanted = sorted(claim.ordinals or ())
                 again = [
@@ -636,7 +640,7 @@ def test_people_and_translations_at_the_same_moment_wait_for_each_other(engine: 
                 with transaction(engine) as connection:  # without a second try, as the stage does it
                     documents.insert_translated(connection, claim, again)
                     summary = TranslationSummary(state=InterchangeState.REFUSED, messages=20)
-                    interchanges.finish_translation(connection, claim, summary)
+                    translations.finish_translation(connection, claim, summary)
         return 0
 
     done = together(lambda number: person(number) if number < 3 else translator(number), 5)

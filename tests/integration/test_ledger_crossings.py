@@ -9,7 +9,7 @@ from ledger_support import FLOW, arrive, execute, ids, order, states, translate,
 from sqlalchemy import Engine
 
 from orderhub.findings import Finding, Severity
-from orderhub.ledger import acknowledgements, backlog, documents, inbox, inbox_actions, interchanges
+from orderhub.ledger import acknowledgements, backlog, documents, inbox, inbox_actions, leases, translations
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.inbox import CaseFilter, Seen
 from orderhub.ledger.records import AcknowledgementOutcome, TranslatedDocument, TranslationSummary
@@ -22,19 +22,19 @@ FIRST, LAST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tz
 
 def backfill(engine: Engine) -> list[int]:
     with transaction(engine) as connection:
-        found = interchanges.received_within(connection, FLOW, FIRST, LAST)
-        return interchanges.translate_again(connection, found, actor="backfill", reason="a backfill")
+        found = translations.received_within(connection, FLOW, FIRST, LAST)
+        return translations.translate_again(connection, found, actor="backfill", reason="a backfill")
 
 
 def refuse(engine: Engine, code: str = "SOURCE_UNUSABLE") -> int:
     finding = Finding(code=code, severity=Severity.ERROR, message="It is broken. Ask the sender.")
     with transaction(engine) as connection:
-        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+        [claim] = leases.claim_received(connection, FLOW, worker="t")
     with transaction(engine) as connection:
         summary = TranslationSummary(
             state=InterchangeState.REFUSED, format="edifact", findings=[finding], finding_count=1
         )
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
     return claim.id
 
 
@@ -72,9 +72,9 @@ def test_a_file_that_has_messages_of_its_own_is_not_made_a_duplicate(engine: Eng
     with transaction(engine) as connection:
         inbox_actions.retry_file(connection, second, actor="anna")
     with transaction(engine) as connection:
-        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+        [claim] = leases.claim_received(connection, FLOW, worker="t")
         # else its own B would stay in quarantine, whatever the person does
-        assert interchanges.settled_original(connection, claim) is None
+        assert translations.settled_original(connection, claim) is None
 
 
 def test_what_is_discarded_while_it_is_translated_again_stays_discarded(engine: Engine) -> None:
@@ -84,7 +84,7 @@ def test_what_is_discarded_while_it_is_translated_again_stays_discarded(engine: 
     validate(engine, bad=lambda number: True)
     backfill(engine)
     with transaction(engine) as connection:
-        [claim] = interchanges.claim_received(connection, FLOW, worker="t")
+        [claim] = leases.claim_received(connection, FLOW, worker="t")
     with transaction(engine) as connection:
         documents.discard(connection, ids(engine, ["A"]), actor="anna", reason="ordered by telephone")
     with transaction(engine) as connection:
@@ -94,7 +94,7 @@ def test_what_is_discarded_while_it_is_translated_again_stays_discarded(engine: 
         ]
         documents.insert_translated(connection, claim, made)
         summary = TranslationSummary(state=InterchangeState.TRANSLATED, format="edifact", messages=2)
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
     validate(engine)
     assert states(engine) == {"A": ["discarded", "discarded"], "B": ["superseded", "accepted"]}
     with transaction(engine) as connection:

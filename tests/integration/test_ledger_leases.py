@@ -32,7 +32,7 @@ from sqlalchemy import Engine, text
 
 from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import LeaseLost, LedgerError
-from orderhub.ledger import documents, effects, interchanges, outbox
+from orderhub.ledger import documents, effects, leases, outbox, translations
 from orderhub.ledger.backlog import flows_with_work
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import Target, TranslatedDocument, TranslationSummary
@@ -58,7 +58,7 @@ def test_two_workers_never_claim_the_same_file(engine: Engine) -> None:
         found: list[int] = []
         while True:
             with transaction(engine) as connection:
-                claims = interchanges.claim_received(connection, FLOW, worker=f"w{place}", limit=3)
+                claims = leases.claim_received(connection, FLOW, worker=f"w{place}", limit=3)
             if not claims:
                 return found
             found += [each.id for each in claims]
@@ -71,23 +71,23 @@ def test_two_workers_never_claim_the_same_file(engine: Engine) -> None:
 def test_a_worker_that_lost_its_file_writes_nothing(engine: Engine) -> None:
     with transaction(engine) as connection:
         arrive(connection, "one.edi")
-        (old,) = interchanges.claim_received(connection, FLOW, worker="old")
+        (old,) = leases.claim_received(connection, FLOW, worker="old")
     expire(engine, "interchange")
     with transaction(engine) as connection:
-        (new,) = interchanges.claim_received(connection, FLOW, worker="new")
+        (new,) = leases.claim_received(connection, FLOW, worker="new")
     assert (new.id, new.fence, new.attempts) == (old.id, old.fence + 1, 2)
-    for act in (interchanges.renew, interchanges.hold):
+    for act in (leases.renew, leases.hold):
         with pytest.raises(LeaseLost), transaction(engine) as connection:
             act(connection, old)
     with pytest.raises(LeaseLost), transaction(engine) as connection:
         documents.insert_translated(connection, old, [TranslatedDocument(ordinal=1, document=order("A"))])
     with transaction(engine) as connection:
         documents.insert_translated(connection, new, [TranslatedDocument(ordinal=1, document=order("A"))])
-        interchanges.finish_translation(
+        translations.finish_translation(
             connection, new, TranslationSummary(state=InterchangeState.TRANSLATED)
         )
     with pytest.raises(LeaseLost), transaction(engine) as connection:
-        interchanges.finish_translation(connection, old, TranslationSummary(state=InterchangeState.REFUSED))
+        translations.finish_translation(connection, old, TranslationSummary(state=InterchangeState.REFUSED))
     assert states(engine) == {"A": ["translated"]}
 
 

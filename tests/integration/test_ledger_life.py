@@ -32,13 +32,15 @@ from orderhub.errors import LedgerError
 from orderhub.findings import MAX_FINDINGS, Finding, Place, Severity
 from orderhub.ledger import (
     acknowledgements,
+    arrivals,
     bookmarks,
     documents,
     flow_state,
-    interchanges,
+    leases,
     outbox,
     queries,
     runs,
+    translations,
 )
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
@@ -69,7 +71,7 @@ def test_a_refused_order_that_is_translated_again_is_not_held_back_by_itself(eng
     validate(engine)
     record(engine, lease(engine), OutcomeState.REJECTED, code="NO", reason="no such item")
     with transaction(engine) as connection:
-        interchanges.translate_again(connection, [interchange], actor="test", reason="mapping corrected")
+        translations.translate_again(connection, [interchange], actor="test", reason="mapping corrected")
     translate(engine, [order("A", quantity=2)])
     validate(engine)
     load(engine)
@@ -115,9 +117,9 @@ def test_a_file_that_could_not_be_read_and_now_can_is_received_again(engine: Eng
     first = receive(engine, "a.edi", sha256=None, size=0, problem="is empty")
     execute(engine, "UPDATE ledger.interchange SET sha256 = NULL, settled_at = now()")
     with transaction(engine) as connection:
-        (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
+        (claim,) = leases.claim_received(connection, FLOW, worker="t")
         summary = TranslationSummary(state=InterchangeState.REFUSED)
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
     with transaction(engine) as connection:
         # still nothing to read: it stays what it is
         assert arrive(connection, "a.edi", problem="is empty").verdict is Verdict.KNOWN
@@ -257,7 +259,7 @@ def test_retry_translates_that_message_again_in_a_new_generation(engine: Engine)
     load(engine)
     assert states(engine) == {"A": ["loaded"], "B": ["superseded", "loaded"]}
     with transaction(engine) as connection:
-        assert interchanges.claim_received(connection, FLOW, worker="t") == []
+        assert leases.claim_received(connection, FLOW, worker="t") == []
         path = queries.document_path(connection, ids(engine, "B")[0])
     assert path is not None
     assert [(step.to_state, step.actor, step.reason) for step in path.timeline if step.actor == "ann"] == [
@@ -274,7 +276,7 @@ def test_a_message_that_vanishes_on_retry_returns_to_quarantine(engine: Engine) 
     translate(engine, [])
     assert states(engine) == {"A": ["quarantined"]}
     with transaction(engine) as connection:
-        assert interchanges.claim_received(connection, FLOW, worker="t") == []
+        assert leases.claim_received(connection, FLOW, worker="t") == []
 
 
 def test_only_what_is_in_quarantine_can_be_retried_or_discarded(engine: Engine) -> None:
@@ -297,10 +299,10 @@ def test_a_replay_of_the_same_content_sends_nothing(engine: Engine) -> None:
     validate(engine)
     load(engine)
     with transaction(engine) as connection:
-        assert interchanges.translate_again(connection, [interchange], actor="ann", reason="replay") == [
+        assert translations.translate_again(connection, [interchange], actor="ann", reason="replay") == [
             interchange
         ]
-        assert interchanges.translate_again(connection, [interchange], actor="ann", reason="replay") == []
+        assert translations.translate_again(connection, [interchange], actor="ann", reason="replay") == []
     translate(engine, [order("A"), order("B")])
     validate(engine)
     assert states(engine) == {"A": ["loaded", "duplicate"], "B": ["loaded", "duplicate"]}
@@ -314,7 +316,7 @@ def test_a_corrected_rerun_of_the_same_file_is_a_new_version(engine: Engine) -> 
     (first,) = load(engine)
     for quantity in (2, 1):
         with transaction(engine) as connection:
-            interchanges.translate_again(connection, [interchange], actor="ann", reason="unit was wrong")
+            translations.translate_again(connection, [interchange], actor="ann", reason="unit was wrong")
         translate(engine, [order("A", quantity=quantity)])
         validate(engine)
         (again,) = load(engine)
@@ -329,7 +331,7 @@ def test_a_correction_before_sending_replaces_what_was_not_sent(engine: Engine) 
     translate(engine, [order("A", quantity=1)])
     validate(engine)
     with transaction(engine) as connection:
-        interchanges.translate_again(connection, [interchange], actor="ann", reason="unit was wrong")
+        translations.translate_again(connection, [interchange], actor="ann", reason="unit was wrong")
     translate(engine, [order("A", quantity=2)])
     validate(engine)
     (work,) = lease(engine)
@@ -466,10 +468,10 @@ def test_a_file_sent_twice_gets_the_stored_answer(engine: Engine) -> None:
         again = arrive(connection, "two.edi", sha256="same")
         assert again.verdict is Verdict.DUPLICATE
         assert again.same_bytes_as == first
-        (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
-        assert interchanges.settled_original(connection, claim) == first
+        (claim,) = leases.claim_received(connection, FLOW, worker="t")
+        assert translations.settled_original(connection, claim) == first
         summary = TranslationSummary(state=InterchangeState.DUPLICATE, duplicate_of=first)
-        interchanges.finish_translation(connection, claim, summary)
+        translations.finish_translation(connection, claim, summary)
         (due,) = acknowledgements.due(connection, FLOW)
     assert due.duplicate_of == first
     assert due.outcome is AcknowledgementOutcome.ACCEPTED
@@ -481,8 +483,8 @@ def test_a_file_sent_again_after_a_quarantine_is_translated_again(engine: Engine
     validate(engine, bad=lambda number: True)
     with transaction(engine) as connection:
         arrive(connection, "two.edi", sha256="same")
-        (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
-        assert interchanges.settled_original(connection, claim) is None
+        (claim,) = leases.claim_received(connection, FLOW, worker="t")
+        assert translations.settled_original(connection, claim) is None
 
 
 def test_the_same_arrival_is_known_and_what_is_unsettled_is_remembered(engine: Engine) -> None:
@@ -490,21 +492,21 @@ def test_the_same_arrival_is_known_and_what_is_unsettled_is_remembered(engine: E
         first = arrive(connection, "one.edi", handle={"path": "in/one.edi"})
         again = arrive(connection, "one.edi")
         assert (first.verdict, again.verdict, again.id) == (Verdict.NEW, Verdict.KNOWN, first.id)
-        (waiting,) = interchanges.unsettled(connection, FLOW)
+        (waiting,) = arrivals.unsettled(connection, FLOW)
         assert waiting.handle == {"path": "in/one.edi"}
-        interchanges.mark_settled(connection, [first.id])
-        assert interchanges.unsettled(connection, FLOW) == []
+        arrivals.mark_settled(connection, [first.id])
+        assert arrivals.unsettled(connection, FLOW) == []
         assert arrive(connection, "one.edi").settled
 
 
 def test_bookmark_and_arrival_come_and_go_together(engine: Engine) -> None:
     arrival = Arrival(company="c", flow=FLOW, connector="folder", stream="orders", name="a", arrival="a")
     with pytest.raises(ZeroDivisionError), transaction(engine) as connection:
-        interchanges.record_arrival(connection, arrival, bookmark={"after": "a"})
+        arrivals.record_arrival(connection, arrival, bookmark={"after": "a"})
         _ = 1 / 0
     with transaction(engine) as connection:
         assert bookmarks.get(connection, FLOW, "orders") is None
-        interchanges.record_arrival(connection, arrival, bookmark={"after": "a"})
+        arrivals.record_arrival(connection, arrival, bookmark={"after": "a"})
     with transaction(engine) as connection:
         assert bookmarks.get(connection, FLOW, "orders") == {"after": "a"}
 
@@ -515,7 +517,7 @@ def test_hostile_names_and_values_are_kept_readable(engine: Engine) -> None:
         recorded = arrive(connection, name, sha256="h")
         assert arrive(connection, name, sha256="h").id == recorded.id
         assert arrive(connection, name + "y", sha256="h").id != recorded.id
-        (_, claim) = reversed(interchanges.claim_received(connection, FLOW, worker="t", limit=2))
+        (_, claim) = reversed(leases.claim_received(connection, FLOW, worker="t", limit=2))
         bad = Finding(
             code="X",
             severity=Severity.ERROR,
@@ -532,7 +534,7 @@ def test_hostile_names_and_values_are_kept_readable(engine: Engine) -> None:
                 TranslatedDocument(ordinal=3, document=order("A\t\\N'; DROP TABLE x; --")),
             ],
         )
-        interchanges.finish_translation(connection, claim, TranslationSummary(state=InterchangeState.PARTIAL))
+        translations.finish_translation(connection, claim, TranslationSummary(state=InterchangeState.PARTIAL))
     found = rows(engine, "SELECT number, state, finding_count, findings FROM ledger.document ORDER BY id")
     assert [row.state for row in found] == ["quarantined", "quarantined", "translated"]
     assert found[0].finding_count == 1000
@@ -642,9 +644,9 @@ def test_a_retried_order_of_a_repeated_file_is_translated(engine: Engine) -> Non
     for place in range(2):
         with transaction(engine) as connection:
             documents.retry(connection, ids(engine, "A")[place : place + 1], actor="ann")
-            (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
-            assert interchanges.settled_original(connection, claim) is None
-            interchanges.give_back(connection, claim)
+            (claim,) = leases.claim_received(connection, FLOW, worker="t")
+            assert translations.settled_original(connection, claim) is None
+            leases.give_back(connection, claim)
         translate(engine, [order("A")])
         validate(engine)
     assert states(engine) == {"A": ["superseded", "superseded", "accepted", "duplicate"]}

@@ -10,7 +10,7 @@ from ledger_support import STAMP, arrive, load, order, rows, states, together, t
 from sqlalchemy import Engine
 
 from orderhub.documents import Document, StockLevel, Supplier
-from orderhub.ledger import documents, interchanges
+from orderhub.ledger import documents, leases, translations
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import TranslatedDocument
 
@@ -92,7 +92,7 @@ def test_an_older_record_that_was_kept_back_does_not_come_over_a_newer_one(engin
     validate(engine)
     load(engine)
     with transaction(engine) as connection:
-        interchanges.translate_again(connection, [first], actor="test", reason="the suite was mended")
+        translations.translate_again(connection, [first], actor="test", reason="the suite was mended")
     translate(engine, [made(1, supplier("S1", "Nord"))])
     verdict = validate(engine)
     assert (verdict.accepted, verdict.duplicates, verdict.conflicts) == ([], {}, {})
@@ -112,7 +112,7 @@ def test_what_a_later_file_confirmed_is_newer_than_what_lies_between(engine: Eng
     come(engine, "wed", supplier("S1", "Nord"), supplier("S2", "West"))
     assert len(validate(engine).duplicates) == 1
     with transaction(engine) as connection:
-        interchanges.translate_again(connection, [between], actor="test", reason="the suite was mended")
+        translations.translate_again(connection, [between], actor="test", reason="the suite was mended")
     translate(engine, [made(1, supplier("S1", "Süd"))])
     assert validate(engine).accepted == []
 
@@ -127,9 +127,9 @@ def test_the_bytes_of_an_earlier_file_are_news_once_a_record_has_changed(engine:
 
     def settled() -> int | None:
         with transaction(engine) as connection:
-            (claim,) = interchanges.claim_received(connection, "acme_orders", worker="t", limit=1)
-            original = interchanges.settled_original(connection, claim)
-            interchanges.give_back(connection, claim)
+            (claim,) = leases.claim_received(connection, "acme_orders", worker="t", limit=1)
+            original = translations.settled_original(connection, claim)
+            leases.give_back(connection, claim)
         return original
 
     first = come(engine, "mon", level(5), sha256="five")

@@ -22,7 +22,7 @@ from ledger_support import (
 from sqlalchemy import Engine
 
 from orderhub.errors import LedgerError
-from orderhub.ledger import acceptance, acknowledgements, artifacts, audit, documents, interchanges
+from orderhub.ledger import acceptance, acknowledgements, artifacts, audit, documents, leases
 from orderhub.ledger.artifacts import ArtifactChanged
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import AcknowledgementOutcome, Suite, Target, TranslatedDocument
@@ -123,7 +123,7 @@ def test_an_effect_is_enqueued_once(own_engine: Engine) -> None:
 def test_a_generation_of_a_message_is_kept_once(own_engine: Engine) -> None:
     with transaction(own_engine) as connection:
         arrive(connection, "one.edi")
-        (claim,) = interchanges.claim_received(connection, FLOW, worker="t")
+        (claim,) = leases.claim_received(connection, FLOW, worker="t")
         documents.insert_translated(connection, claim, [TranslatedDocument(ordinal=1, document=order("A"))])
 
     def again() -> int:

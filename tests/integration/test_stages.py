@@ -19,7 +19,7 @@ from orderhub.connector import Outcome, OutcomeState
 from orderhub.errors import ArchiveError, ConfigError, ConnectorUnavailable
 from orderhub.flows.lookups import CachedLookups
 from orderhub.flows.runner import finish_run, run_flow, start_run
-from orderhub.ledger import documents, flow_state, interchanges
+from orderhub.ledger import documents, flow_state, translations
 from orderhub.ledger.engine import transaction
 from orderhub.load import load
 from orderhub.pull import pull
@@ -574,7 +574,7 @@ def test_an_answer_is_recorded_once_and_a_repair_does_not_rewrite_it(database: s
         before = at.rows(query)
         assert [row["outcome"] for row in before] == ["rejected"]
         with transaction(at.ctx.ledger) as connection:
-            interchanges.translate_again(
+            translations.translate_again(
                 connection,
                 [at.interchanges()["12_bad_negative_quantity.edi"]["id"]],
                 actor="test",

@@ -14,7 +14,7 @@ from orderhub.connector import Outcome, OutcomeState
 from orderhub.documents import Line, Party, PurchaseOrder
 from orderhub.documents.order import LineItem
 from orderhub.findings import Finding, Place, Severity
-from orderhub.ledger import acknowledgements, documents, interchanges, outbox, runs
+from orderhub.ledger import acknowledgements, arrivals, documents, leases, outbox, runs, translations
 from orderhub.ledger.archive import Archive
 from orderhub.ledger.engine import transaction
 from orderhub.ledger.records import (
@@ -141,7 +141,7 @@ class Seeder:
         self._count += 1
         stored = self.archive.store(data) if problem is None else None
         with transaction(self.engine) as connection:
-            recorded = interchanges.record_arrival(
+            recorded = arrivals.record_arrival(
                 connection,
                 Arrival(
                     company="main",
@@ -171,10 +171,10 @@ class Seeder:
         """The oldest waiting file gives these documents; their ids."""
         with transaction(self.engine) as connection:
             self.run = run = runs.start(connection, self.flow, trigger="arrival", external=self.run_name)
-            claim = interchanges.claim_received(connection, self.flow, worker=WORKER, run=run)[0]
+            claim = leases.claim_received(connection, self.flow, worker=WORKER, run=run)[0]
         with transaction(self.engine) as connection:
             documents.insert_translated(connection, claim, orders, run=run)
-            interchanges.finish_translation(
+            translations.finish_translation(
                 connection,
                 claim,
                 TranslationSummary(
