@@ -45,6 +45,7 @@ lint: $(READY) ## Lint, types, import directions, generated schemas and pages in
 	$(BIN)/lint-imports
 	$(BIN)/python -m orderhub.documents.schema --check
 	$(BIN)/python -m orderhub.documents.reference --check
+	$(BIN)/python -m orderhub.connector_reference --check
 
 # The two locks: the hub's and the ERP's. No index address gets into them.
 lock: $(READY) ## Renew requirements.txt and the ERP's lock
