@@ -159,12 +159,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoadItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One document to load. ``key`` is the idempotency key, the same on every attempt. ``identity`` is the same for
-    all revisions and versions of one business document. ``source`` is the ledger id of the document; ``load`` the id
-    of the load attempt; ``company`` whose it is. ``creates`` are the kinds of master data (``supplier``, ``item``) that
-    the target may create from what the document says, where it does not know them; a target that cannot leaves it.
-    ``updates`` are those that it may change when a document of them says something else than the target has. ``content_hash`` is that of the canonical bytes where it is known
-    already (``orderhub.documents.content_hash``)."""
+    """One document to load.
+
+    ``key`` is the idempotency key, the same on every attempt. ``identity`` is the same for all revisions and versions of
+    one business document. ``source`` is the ledger id of the document; ``load`` the id of the load attempt; ``company``
+    whose it is.
+
+    ``creates`` are the kinds of master data (``supplier``, ``item``) that the target may create from what the document
+    says, where it does not know them; a target that cannot leaves it. ``updates`` are those that it may change when a
+    document of them says something else than the target has. ``content_hash`` is that of the canonical bytes where it
+    is known already (``orderhub.documents.content_hash``).
+    """
 
     key: str
     identity: str

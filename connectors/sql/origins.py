@@ -23,8 +23,8 @@ Column = tuple[FromClause, str, Kind]
 class Origin:
     """Where documents come from: what is selected from, the columns of the position, and those that are the entry.
 
-    ``deleted`` says which of them the source deleted, ``record`` whose state each is (empty: each of one of its own). ``names`` are columns of the header that the outbox has too, by
-    which a document is called whose own row is gone.
+    ``deleted`` says which of them the source deleted, ``record`` whose state each is (empty: each of one of its own).
+    ``names`` are columns of the header that the outbox has too, by which a document is called whose own row is gone.
     """
 
     source: FromClause

@@ -114,9 +114,10 @@ class Child(Level):
 class ByWatermark(_Part):
     """New is what has a later ``column`` (a time or a growing number) than what was read.
 
-    ``also``: such columns of the same table that may be null (``deleted_at``). ``children``: such columns of tables below, by
-    the names of their levels (``lines``, ``lines/schedules``). A document is as new as the newest of all these. ``overlap`` (seconds; of a number its units) is read again, for transactions that
-    commit late; what was pulled from it is known and not given twice.
+    ``also``: such columns of the same table that may be null (``deleted_at``). ``children``: such columns of tables
+    below, by the names of their levels (``lines``, ``lines/schedules``). A document is as new as the newest of all
+    these. ``overlap`` (seconds; of a number its units) is read again, for transactions that commit late; what was
+    pulled from it is known and not given twice.
     """
 
     by: Literal["watermark"]

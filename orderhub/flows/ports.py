@@ -16,8 +16,9 @@ class HubPorts:
     """Credentials and resources by name; a resource is built when first asked for.
 
     ``data`` is the folder that relative paths of connector settings start from (the inbox folder of the settings),
-    ``outbox`` the one that relative paths of answers start from;
-    ``warehouse`` is the warehouse's engine, ``valkey_url`` where Valkey is (empty: nowhere). ``connections`` is asked before ``credentials``; its None means unknown there.
+    ``outbox`` the one that relative paths of answers start from; ``warehouse`` is the warehouse's engine,
+    ``valkey_url`` where Valkey is (empty: nowhere). ``connections`` is asked before ``credentials``; its None means
+    unknown there.
     """
 
     def __init__(

@@ -10,9 +10,9 @@ HEAD = 4096
 
 
 class DetectedFormat(NamedTuple):
-    """``format`` is ``edifact``, ``x12``, ``xml``, ``json``, ``csv`` or ``bundle`` (a ZIP of several files); ``message`` and ``release`` are the first
-    message's where the head shows them (``ORDERS`` and ``D.96A``, ``850`` and ``004010``, the root element of XML);
-    ``encoding`` is the one that the head names or its byte order mark shows."""
+    """``format`` is ``edifact``, ``x12``, ``xml``, ``json``, ``csv`` or ``bundle`` (a ZIP of several files);
+    ``message`` and ``release`` are the first message's where the head shows them (``ORDERS`` and ``D.96A``, ``850`` and
+    ``004010``, the root element of XML); ``encoding`` is the one that the head names or its byte order mark shows."""
 
     format: str
     message: str | None = None

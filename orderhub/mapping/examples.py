@@ -1,9 +1,10 @@
 """Golden pairs: what a mapping makes of real input, kept beside it.
 
 ``mappings/examples/<mapping>/<case>.<ext>`` is the input (one that is itself JSON: ``<case>.source.json``; of several
-files: a folder ``<case>``, or a ZIP). ``<case>.json`` is the expected canonical form: one document, or a list with one entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected
-errors and warnings in order; each entry names what matters (``code``, ``field``, ``segment``, ``line`` …) and leaves out
-the rest. At least one of the two is there; without findings none of severity error may occur. What the agreement gives
+files: a folder ``<case>``, or a ZIP). ``<case>.json`` is the expected canonical form: one document, or a list with one
+entry per message (``null`` where none can be made). ``<case>.findings.json`` lists the expected errors and warnings in
+order; each entry names what matters (``code``, ``field``, ``segment``, ``line`` …) and leaves out the rest. At least
+one of the two is there; without findings none of severity error may occur. What the agreement gives
 (``agreement(currency)``) stands in ``<case>.agreement.yaml``, or for all cases in ``agreement.yaml``.
 """
 

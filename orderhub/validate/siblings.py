@@ -23,8 +23,9 @@ _SIBLINGS = text(
     ORDER BY id
     """
 )
-# Documents whose number is taken by another message with other content (of master data: in the same file), or by an earlier message of the same file. What
-# acceptance would say of them, as far as it can be known before; it alone decides.
+# Documents whose number is taken by another message with other content (of master data: in the same file), or by an
+# earlier message of the same file. What acceptance would say of them, as far as it can be known before; it alone
+# decides.
 _TAKEN = text(
     """
     SELECT d.id, d.interchange_id FROM ledger.document AS d

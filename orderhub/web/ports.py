@@ -67,9 +67,10 @@ class WebSettings:
 
     ``sign_in_url`` is where a person who is not signed in is sent (``{next}`` is replaced by the page's address);
     without it they get 401. ``run_url`` and ``flow_url`` are templates of the scheduler's own pages
-    (``/dags/{dag}/runs/{run}``, where the DAG of a flow has the flow's name), empty when there is none. ``allowed_origins`` are further origins whose pages
-    may send unsafe requests (a proxy that rewrites the host). ``original_limit`` is how many bytes of an original
-    a page shows; the rest is behind the download. ``refresh_seconds`` is how often open pages look for news.
+    (``/dags/{dag}/runs/{run}``, where the DAG of a flow has the flow's name), empty when there is none.
+    ``allowed_origins`` are further origins whose pages may send unsafe requests (a proxy that rewrites the host).
+    ``original_limit`` is how many bytes of an original a page shows; the rest is behind the download.
+    ``refresh_seconds`` is how often open pages look for news.
     """
 
     sign_in_url: str = ""

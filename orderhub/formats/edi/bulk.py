@@ -1,8 +1,9 @@
 """Many paths of one group at one go.
 
-Groups with the same tags share one index (see ``tree.py``), and messages with the same tags all but what differs, and the qualifiers in their segments decide which path reads
-which component. So for each index and each set of qualifier values it is worked out once where the paths lead; after
-that a group costs one look-up and one pass over these places. What depends on more than that is left to the getters.
+Groups with the same tags share one index (see ``tree.py``), and messages with the same tags all but what differs, and
+the qualifiers in their segments decide which path reads which component. So for each index and each set of qualifier
+values it is worked out once where the paths lead; after that a group costs one look-up and one pass over these places.
+What depends on more than that is left to the getters.
 """
 
 from __future__ import annotations

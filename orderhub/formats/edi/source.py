@@ -55,7 +55,8 @@ class Cut(Protocol):
 class MessageSource:
     """The bytes of one message and what is needed to say where in the file they are.
 
-    ``offset`` is that of ``raw[0]`` in the file. ``numbered`` is off for a single service segment outside messages, which has no number.
+    ``offset`` is that of ``raw[0]`` in the file. ``numbered`` is off for a single service segment outside messages,
+    which has no number.
     """
 
     __slots__ = (

@@ -21,7 +21,8 @@ COUNTED_BELOW = 100
 
 
 class Problem(NamedTuple):
-    """Why a segment does not stand where it may: the ``code`` without the standard's name. ``missing`` is the mandatory part that was passed over."""
+    """Why a segment does not stand where it may: the ``code`` without the standard's name. ``missing`` is the mandatory
+    part that was passed over."""
 
     code: str
     state: State | None
