@@ -136,10 +136,12 @@ class SqlConnector(Connector[SqlSettings]):
 
     def _interchange(self, stream: str, page: Page) -> Interchange:
         data, count = page.data, len(page.positions)
-        # what an outbox names is told by its rows alone: a changed document has a row of its own there
         ends = [[tagged(value) for value in page.positions[at]] for at in (0, -1)]
-        content = page.handle or hashlib.sha256(data).hexdigest()
-        told = [stream, self.settings.table, count, ends, content]
+        told = [stream, self.settings.table, count, ends, hashlib.sha256(data).hexdigest()]
+        if page.handle:
+            # what an outbox names is told by its rows too; not by them alone, for a source may open one again when the
+            # document changed, or give the key of a deleted one anew
+            told.append(page.handle)
         return Interchange(
             name=_shown(self.settings.table, page.positions),
             arrival=f"sql|{hashlib.sha256(msgspec.json.encode(told)).hexdigest()}",

@@ -262,6 +262,51 @@ def test_outbox_rows_go_when_the_hub_has_them(at: Tables, make: Make) -> None:
     assert not marking.waiting("orders", None)
 
 
+def test_a_row_that_the_source_opens_again_is_another_arrival(at: Tables, make: Make) -> None:
+    """The hub settles an arrival that it knows without reading it once more."""
+    number = at.order("first", "")
+    by_state = {"by": "outbox", "mark": {"column": "state", "open": "new", "done": "taken"}}
+    connector = make(read=by_state)
+
+    def pull() -> Interchange:
+        [found] = connector.pull("orders", None)
+        return found
+
+    first = pull()
+    assert pull().arrival == first.arrival, "nothing was settled and nothing changed"
+    connector.settle(first, Settlement.ACCEPTED)
+    assert not connector.waiting("orders", None)
+    with at.engine.begin() as connection:
+        connection.execute(ORDERS.update().where(ORDERS.c.Id == number).values(name="second", state="new"))
+    second = pull()
+    assert second.arrival != first.arrival
+    assert [order["name"] for order in documents([second])] == ["second"]
+
+
+def test_keys_of_a_fixed_width_are_compared_as_their_database_does(at: Tables, make: Make) -> None:
+    """What is filled up with blanks is the same with and without them."""
+    with at.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS partner"))
+        connection.execute(sa.text("CREATE TABLE partner (code CHAR(10) PRIMARY KEY, taken INTEGER)"))
+        connection.execute(
+            sa.text("INSERT INTO partner (code, taken) VALUES ('A1', 0), ('B22', 0), ('C3', 0)")
+        )
+    table = {"table": "partner", "key": ["code"], "children": {}}
+
+    def codes(found: list[Interchange]) -> list[str]:
+        return [document["code"].rstrip() for document in documents(found)]
+
+    by_keys = make(**table, read={"by": "keys"}, documents_per_interchange=2)
+    found = list(by_keys.pull("partners", None))
+    assert codes(found) == ["A1", "B22", "C3"]
+    assert not by_keys.waiting("partners", bookmark(found))
+    assert codes(list(make(**table, read={"by": "keys", "keys": ["B22"]}).pull("partners", None))) == ["B22"]
+    marked = make(**table, read={"by": "outbox", "mark": {"column": "taken", "open": 0, "done": 1}})
+    for one in marked.pull("partners", None):
+        marked.settle(one, Settlement.ACCEPTED)
+    assert not marked.waiting("partners", None)
+
+
 def _end_sessions(at: Tables) -> int:
     """End every session but the test's own, as an administrator would; how many."""
     with at.engine.connect() as connection:
