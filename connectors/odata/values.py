@@ -14,7 +14,8 @@ from orderhub.transport.records import moment
 log = logging.getLogger(__name__)
 
 _TICKS = re.compile(r"/Date\((-?\d{1,17})([+-]\d{1,4})?\)/\Z")
-_TIME = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?\Z")
+#: With at least one part: PT alone is Portugal, and Portuguese.
+_TIME = re.compile(r"PT(?=\d)(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?\Z")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MIDNIGHT = dt.time(0)
 

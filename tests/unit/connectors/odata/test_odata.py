@@ -340,11 +340,11 @@ def test_values_take_the_form_of_the_version() -> None:
 def test_v2_values_become_plain() -> None:
     record = {
         "__metadata": {"uri": "x"}, "To": {"__deferred": {"uri": "y"}}, "At": "/Date(1793577600001)/", "On": "/Date(1793577600000)/",
-        "Far": "/Date(99999999999999999)/", "Time": "PT08H05M00S", "N": "1.50", "Kids": {"results": [{"__metadata": {}, "a": None}]},
+        "Far": "/Date(99999999999999999)/", "Time": "PT08H05M00S", "N": "1.50", "Country": "PT", "Kids": {"results": [{"__metadata": {}, "a": None}]},
     }  # fmt: skip
     assert from_wire(record) == {
         "At": "2026-11-02T00:00:00.001000Z", "On": "2026-11-02", "Far": "/Date(99999999999999999)/", "Time": "08:05:00",
-        "N": "1.50", "Kids": [{"a": None}],
+        "N": "1.50", "Country": "PT", "Kids": [{"a": None}],
     }  # fmt: skip
 
 
