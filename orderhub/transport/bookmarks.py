@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import Any
 
 from orderhub.connector import Bookmark
@@ -99,13 +99,15 @@ def height_of(value: Any) -> Height | None:
 
 
 def lowered(value: Any, overlap: float) -> Any:
-    """The value, less the overlap, in the form it came in. A text that is no time stays as it is."""
+    """The value, less the overlap, in the form it came in. A text that is neither a number nor a time stays as it is."""
     if not overlap or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return value - int(overlap)
     if isinstance(value, float):
         return value - overlap
+    if isinstance(value, str) and _NUMBER.match(value):
+        return _less(value, overlap)
     instant = moment(value) if isinstance(value, str) else None
     if instant is None or not isinstance(value, str):
         return value
@@ -114,6 +116,17 @@ def lowered(value: Any, overlap: float) -> Any:
     except OverflowError:
         return value
     return like(value, lower)
+
+
+def _less(number: str, overlap: float) -> str:
+    """A number that is written as a text, less the overlap, with as many places; one that is filled up with zeros stays so."""
+    whole, point, places = number.partition(".")
+    by = Decimal(repr(overlap)) if point else Decimal(int(overlap))
+    # as many digits as a text of this form has, so that nothing is rounded
+    with localcontext(prec=100):
+        less = (Decimal(number) - by).quantize(Decimal(1).scaleb(-len(places)), ROUND_FLOOR)
+    text = format(less, "f")
+    return text.zfill(len(number)) if whole.startswith("0") and len(whole) > 1 else text
 
 
 def like(sample: str, instant: dt.datetime) -> str:
