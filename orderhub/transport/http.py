@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import logging
 import re
 import time
 import urllib.parse
@@ -29,6 +30,9 @@ from orderhub.transport.pinned import PinnedTransport
 from orderhub.transport.retry import Overloaded, RetrySettings, retrying
 from orderhub.transport.shared import shared_url
 from orderhub.transport.tls import certificate_problem, tls_context
+
+# it logs the whole address of every request, also where a query holds the key that signs in
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 #: Never sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -243,7 +247,7 @@ class HttpClient:
         try:
             answer = self._http.send(request, auth=sign_in, stream=True)
             try:
-                self._read(answer, place)
+                self._read(answer, place, effect=effect)
             finally:
                 answer.close()
         except _NOT_SENT as error:
@@ -267,7 +271,7 @@ class HttpClient:
             raise _lost(place, f"{type(error).__name__}: {why}", effect=effect) from error
         return answer
 
-    def _read(self, answer: httpx.Response, place: str) -> None:
+    def _read(self, answer: httpx.Response, place: str, *, effect: bool) -> None:
         """Read the answer whole, within limits of size and time."""
         until = time.monotonic() + self._settings.answer_seconds
         parts: list[bytes] = []
@@ -276,10 +280,13 @@ class HttpClient:
             parts.append(part)
             size += len(part)
             if size > self._settings.most_bytes:
-                raise ConnectorProtocolError(
-                    f"The answer to {place} has more than {self._settings.most_bytes} bytes.",
-                    todo="Ask for smaller pages, or raise `most_bytes`.",
-                )
+                what = f"The answer to {place} has more than {self._settings.most_bytes} bytes."
+                if effect:
+                    raise OutcomeUnclear(
+                        what,
+                        todo="The hub looks up what the other side has; raise `most_bytes` if it is right.",
+                    )
+                raise ConnectorProtocolError(what, todo="Ask for smaller pages, or raise `most_bytes`.")
             if time.monotonic() > until:
                 raise _Cut(f"no end after {self._settings.answer_seconds:.0f} s")
         answer._content = b"".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from orderhub.transport.http import HttpClient, HttpRefused, HttpSettings, retry
 from orderhub.transport.retry import RetrySettings
 
 Build = Callable[..., HttpClient]
+_numbers = itertools.count(1)
 
 
 class Script:
@@ -46,12 +48,14 @@ def slept() -> list[float]:
 @pytest.fixture
 def build(slept: list[float]) -> Iterator[Build]:
     clients: list[HttpClient] = []
+    # what failed is remembered by name and port, and a port may be another test's server's again
+    name = f"test {next(_numbers)}"
 
     def make(url: str, *, attempts: int = 3, **settings: Any) -> HttpClient:
         more = {name: settings.pop(name) for name in ("user", "secret", "extra") if name in settings}
         settings.setdefault("retry", RetrySettings(attempts=attempts, first_seconds=0.01, most_seconds=5))
         client = HttpClient(
-            Credentials(url=url, **more), HttpSettings(**settings), name="test", sleep=slept.append
+            Credentials(url=url, **more), HttpSettings(**settings), name=name, sleep=slept.append
         )
         clients.append(client)
         return client
@@ -80,8 +84,8 @@ def test_a_write_without_a_clear_answer_is_never_sent_twice(build: Build, failur
 
 
 def test_a_write_that_times_out_is_unclear(build: Build) -> None:
-    with serving(Script(Answer(stall=5))) as server, pytest.raises(OutcomeUnclear):
-        build(server.url, timeout_seconds=1).request("POST", "orders", content=b"{}", effect=True)
+    with serving(Script(Answer(stall=60))) as server, pytest.raises(OutcomeUnclear):
+        build(server.url, timeout_seconds=2).request("POST", "orders", content=b"{}", effect=True)
     assert len(server.asked) == 1
 
 
@@ -155,6 +159,12 @@ def test_an_answer_without_end_or_too_large_is_given_up(build: Build) -> None:
         pytest.raises(ConnectorProtocolError, match="more than"),
     ):
         build(server.url, most_bytes=1024).request("GET", "orders", effect=False)
+
+
+def test_a_write_whose_answer_is_too_large_may_have_been_executed(build: Build) -> None:
+    with serving(Script(Answer(201, body=b"x" * 5000))) as server, pytest.raises(OutcomeUnclear):
+        build(server.url, most_bytes=1024).request("POST", "orders", effect=True)
+    assert len(server.asked) == 1
 
 
 def test_an_answer_cut_in_the_middle_is_none(build: Build) -> None:
@@ -266,6 +276,18 @@ def test_a_key_in_the_query_is_sent_and_never_shown(build: Build) -> None:
         )
     assert server.asked[0].path == "/orders?page=2&key=hush"
     assert "hush" not in f"{caught.value!r} {caught.value} {caught.value.todo}"
+
+
+def test_a_key_in_the_query_stands_in_no_log(build: Build, caplog: pytest.LogCaptureFixture) -> None:
+    """As a task of Airflow logs: everything from INFO on."""
+    caplog.set_level("INFO")
+    with serving(Script(Answer(503), Answer())) as server:
+        build(server.url, secret="hush", extra={"auth": "api_key", "api_key_query": "key"}).request(
+            "GET", "orders", effect=False
+        )
+    assert len(server.asked) == 2
+    assert caplog.records, "the first answer is tried again, which is logged"
+    assert "hush" not in caplog.text
 
 
 def test_a_query_of_the_address_goes_with_every_path(build: Build) -> None:
