@@ -19,15 +19,17 @@ return {1, id}
 """
 
 #: KEYS: stream, dead-letter stream (or none). ARGV: group, id, reason ('' unless it goes to the dead letters), '1' to delete.
-#: Only the call that acknowledges copies and deletes, so that it may be repeated. Gives 1 when it was this one.
+#: Only the call that acknowledges copies and deletes, so that it may be repeated. Gives 1 when it was this one. The copy
+#: comes first: a script that fails is not taken back, and what could not be copied must stay pending.
 SETTLE = """
-local mine = redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-if mine == 0 then return 0 end
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
+if #pending == 0 then return 0 end
 if KEYS[2] and ARGV[3] ~= '' then
   local found = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])
   local fields = found[1] and found[1][2] or {}
   redis.call('XADD', KEYS[2], '*', 'orderhub-reason', ARGV[3], 'orderhub-id', ARGV[2], unpack(fields))
 end
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 if ARGV[4] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
 return 1
 """
