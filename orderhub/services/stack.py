@@ -78,6 +78,7 @@ class Stack:
         self._lock: IO[str] | None = None
         self._supervisor: Supervisor | None = None
         self._endpoints: addresses.Endpoints | None = None
+        self._chosen = free_ports.Chosen()
         self._ports = addresses.Ports()
         self._secrets: secret_store.Secrets | None = None
         self.folder = data_folders.choose(settings)
@@ -159,6 +160,7 @@ class Stack:
                 # stopped while the supervisor was being started: it is nobody's yet
                 leftovers.sweep(self.folder.path)
         finally:
+            self._chosen.close()
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
@@ -206,13 +208,13 @@ class Stack:
         def port(needed: bool, last: int, what: str, set_port: int | None = None, name: str = "") -> int:
             if not needed:
                 return 0
-            return free_ports.pick(wanted=set_port, usual=last or None, what=what, setting=name)
+            return self._chosen.pick(wanted=set_port, usual=last or None, what=what, setting=name)
 
         return addresses.Ports(
             postgres=port(needs_database, before.postgres, "PostgreSQL"),
             valkey=port("valkey" in wanted and not settings.valkey_url, before.valkey, "Valkey"),
             erp=port(erp, before.erp, "the ERP", settings.erp_port, "ORDERHUB_ERP_PORT"),
-            airflow=free_ports.pick(
+            airflow=self._chosen.pick(
                 wanted=settings.airflow_port,
                 usual=8080,
                 host=settings.airflow_host,
