@@ -51,7 +51,7 @@ def race_of_arrivals(engine: Engine) -> int:
 
     def arrive_now(_: int) -> None:
         with transaction(engine) as connection:
-            barrier.wait(20)
+            barrier.wait(60)
             arrive(connection, "same.edi")
 
     together(arrive_now)
@@ -145,7 +145,7 @@ def race_of_answers(engine: Engine, interchange: int) -> int:
     def answer(place: int) -> bool:
         outcome = list(AcknowledgementOutcome)[place % 3]
         with transaction(engine) as connection:
-            barrier.wait(20)
+            barrier.wait(60)
             return acknowledgements.record(connection, interchange, outcome)
 
     return sum(together(answer))
@@ -181,7 +181,7 @@ def test_of_two_contents_for_a_version_at_the_same_moment_one_is_refused(engine:
     def register(place: int) -> bool:
         try:
             with transaction(engine) as connection:
-                barrier.wait(20)
+                barrier.wait(60)
                 artifacts.register(connection, kind="suite", name="s", version=1, content=b"%d" % (place % 2))
         except ArtifactChanged:
             return False

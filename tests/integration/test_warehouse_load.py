@@ -160,7 +160,7 @@ def race(engine: Engine, number: str, same_key: bool) -> list[tuple[OutcomeState
 
     def send(place: int) -> tuple[OutcomeState, int | None]:
         key = number if same_key else f"{number}-{place}"
-        barrier.wait(20)
+        barrier.wait(60)
         (outcome,) = load(engine, item(key, order(number, quantity=1 if same_key else place + 1)))
         return outcome
 

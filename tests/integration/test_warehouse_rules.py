@@ -264,7 +264,7 @@ def test_writers_at_the_same_moment_make_one_chain(three: tuple[Connector[Any], 
     def send(place: int) -> None:
         # a connector of its own, as another worker has
         own = type(connector)(connector.settings, connector.ports)
-        barrier.wait(20)
+        barrier.wait(60)
         try:
             found.extend(states(own, item(f"k{place}", quantity=place + 1), item(f"o{place}", f"O{place}")))
         finally:
@@ -468,8 +468,8 @@ def test_files_are_what_other_readers_take(tmp_path: Path) -> None:
     frame = pd.concat([pd.read_parquet(path) for path in paths])
     assert frame["quantity"].tolist() == [Decimal(2), Decimal(3), Decimal(3), Decimal(4)]
     assert str(ds.dataset(paths).schema.field("price").type) == "decimal128(38, 10)"
-    year = dt.datetime.now(dt.UTC).year
-    assert set(reader.dataset("purchase_order").to_table()["year"].to_pylist()) == {year}
+    written = reader.dataset("purchase_order").to_table().select(["year", "valid_from"]).to_pylist()
+    assert [row["year"] for row in written] == [row["valid_from"].year for row in written]
     first, second = (
         reader.versions("purchase_order").select(["version", "valid_from", "valid_to"]).to_pylist()
     )
