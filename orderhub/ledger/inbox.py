@@ -231,6 +231,14 @@ def cases(
     where = where or CaseFilter()
     conditions, values = _conditions(where)
     values["owners_of_flows"] = _owners(owners)
+    # the time comes first: what changes between the two statements is shown, and not taken for seen
+    total = connection.execute(
+        text(
+            f"SELECT count(*) AS n, statement_timestamp() AS at FROM (SELECT 1 FROM ledger.inbox_case AS c "  # noqa: S608 - constants
+            f"WHERE {conditions} LIMIT {COUNT_LIMIT}) AS found"
+        ),
+        values,
+    ).one()
     order = _order(where)
     paged = conditions
     if after is not None:
@@ -243,13 +251,6 @@ def cases(
         ),
         {**values, "limit": limit + 1},
     ).all()
-    total = connection.execute(
-        text(
-            f"SELECT count(*) AS n, clock_timestamp() AS at FROM (SELECT 1 FROM ledger.inbox_case AS c "  # noqa: S608 - constants
-            f"WHERE {conditions} LIMIT {COUNT_LIMIT}) AS found"
-        ),
-        values,
-    ).one()
     found = [_case(row) for row in rows[:limit]]
     last = found[-1] if found else None
     place = None
@@ -332,7 +333,7 @@ def groups(
                     min(c.id) AS first, count(*) FILTER (WHERE c.owner IS NULL) AS unowned
                 FROM ledger.inbox_case AS c WHERE {conditions} GROUP BY 1, 2, 3, 4, 5
             ) AS by_flow
-            GROUP BY 1, 2, 3, 4 ORDER BY n DESC, oldest LIMIT :limit
+            GROUP BY 1, 2, 3, 4 ORDER BY n DESC, oldest, first LIMIT :limit
             """  # noqa: S608 - constants
         ),
         {**values, "owners_of_flows": _owners(owners), "by_value": sorted(BY_VALUE), "limit": limit},

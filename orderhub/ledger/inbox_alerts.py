@@ -49,7 +49,7 @@ _RAISE = text(
         array_agg(CASE c.kind WHEN 'interchange' THEN 'interchange ' || c.interchange_id
             ELSE 'document ' || c.document_id END ORDER BY c.since, c.id) AS subjects
     FROM made JOIN ledger.inbox_case AS c ON c.id = made.case_id
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY oldest
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY oldest, min(c.id)
     """
 )
 

@@ -43,7 +43,7 @@ _SENDERS = text(
     ) AS s
     WHERE c.open AND c.state = 'unknown_sender' AND (CAST(:identifier AS text) IS NULL OR s.identifier = :identifier)
     GROUP BY s.identifier, s.qualifier, s.format, i.flow
-    ORDER BY since
+    ORDER BY since, s.identifier, s.qualifier, s.format, i.flow
     """
 )
 
