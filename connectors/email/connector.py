@@ -165,18 +165,8 @@ class EmailConnector(Connector[EmailSettings]):
         outcomes: list[Outcome] = []
         for item in items:
             try:
-                out = outgoing(self.ports, self.settings.mapping, item)
-            except ConnectorError:
-                raise
-            except HubError as error:
-                reason = f"{error.what} {error.todo}"
-                outcomes.append(
-                    Outcome(key=item.key, state=OutcomeState.REJECTED, code=error.code, reason=reason)
-                )
-                continue
-            try:
-                outcomes.append(self._send(item.key, out.name, out.data, out.media_type, name_is_one=False))
-            except ConnectorUnavailable as error:
+                outcomes.append(self._bring(item))
+            except ConnectorError as error:
                 if not any(outcome.state is not OutcomeState.REJECTED for outcome in outcomes):
                     raise
                 # some were sent, so this may not be an error of the whole call
@@ -184,6 +174,16 @@ class EmailConnector(Connector[EmailSettings]):
                     Outcome(key=item.key, state=OutcomeState.UNCLEAR, reason=f"Not sent: {error.what}")
                 )
         return outcomes
+
+    def _bring(self, item: LoadItem) -> Outcome:
+        try:
+            out = outgoing(self.ports, self.settings.mapping, item)
+        except ConnectorError:
+            raise
+        except HubError as error:
+            reason = f"{error.what} {error.todo}"
+            return Outcome(key=item.key, state=OutcomeState.REJECTED, code=error.code, reason=reason)
+        return self._send(item.key, out.name, out.data, out.media_type, name_is_one=False)
 
     def reply(self, name: str, data: bytes, key: str) -> Outcome:
         """Send an answer as an attachment of this name."""

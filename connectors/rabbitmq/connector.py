@@ -190,8 +190,17 @@ class RabbitMqConnector(Connector[RabbitMqSettings]):
         with typed(self._place), self._channel() as channel:
             publisher = Publisher(channel, self.settings.destination)
             for item in items:
-                if item.key not in outcomes:
+                if item.key in outcomes:
+                    continue
+                try:
                     outcomes[item.key] = self._publish(publisher, item)
+                except ConnectorError as error:
+                    if all(outcome.state is OutcomeState.REJECTED for outcome in outcomes.values()):
+                        raise
+                    # some were published, so this may not be an error of the whole call
+                    outcomes[item.key] = Outcome(
+                        key=item.key, state=OutcomeState.UNCLEAR, reason=f"Not sent: {error.what}"
+                    )
         return [outcomes[item.key] for item in items]
 
     def _publish(self, publisher: Publisher, item: LoadItem) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from servers.mail import Dovecot, Smtp, dovecot, smtp
 
 from orderhub.connector import Connector, Credentials, OutcomeState, Settlement
 from orderhub.connector_registry import registry
-from orderhub.errors import ConfigError, ConnectorRefused, ConnectorUnavailable
+from orderhub.errors import ConfigError, ConnectorRefused, ConnectorUnavailable, MappingError
 from orderhub.flows.runner import start_run
 from orderhub.pull import pull
 from orderhub.stage import PullStep
@@ -220,6 +221,28 @@ def test_what_the_mail_server_refuses_for_now_and_for_good(
     smtp_server.post.refuse = None
     [outcome] = connector.load([item])
     assert outcome.state is OutcomeState.WRITTEN
+
+
+def test_what_stops_a_load_does_not_make_its_first_messages_go_out_again(
+    smtp_server: Smtp, made: list[Connector[Any]]
+) -> None:
+    """An error of the whole call says that nothing was sent."""
+    smtp_server.post.clear()
+
+    def write(mapping: str, document: Any, given: Any) -> Any:
+        if document.number == "M-8":
+            raise MappingError("The mapping was changed.", todo="Correct it.")
+        return SimpleNamespace(data=b"{}", media_type="application/json")
+
+    ports = PortsForTests(credentials={"outgoing": smtp_server.credentials()}, resources={"write": write})
+    made.append(registry().create("email", OUT | {"mapping": "m"}, ports))
+    first, second = (load_item(sample_order(number), source=at) for at, number in enumerate(("M-7", "M-8")))
+    with pytest.raises(ConnectorRefused):
+        made[-1].load([second, first])
+    assert smtp_server.post.messages() == []
+    outcomes = made[-1].load([first, second])
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.WRITTEN, OutcomeState.UNCLEAR]
+    assert len(smtp_server.post.messages()) == 1
 
 
 def test_certificates_passwords_and_servers_without_tls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pika
@@ -15,7 +16,7 @@ from servers.valkey import DurableValkey, durable_valkey
 
 from orderhub.connector import Connector, Credentials, OutcomeState, Settlement
 from orderhub.connector_registry import registry
-from orderhub.errors import ConnectorRefused, ConnectorUnavailable
+from orderhub.errors import ConnectorRefused, ConnectorUnavailable, MappingError
 from orderhub.testing import PortsForTests, load_item, sample_order
 
 pytestmark = pytest.mark.integration
@@ -266,6 +267,27 @@ class TestRabbitMq:
         assert not connector.check().ok
         [outcome] = connector.load([item])
         assert outcome.state is OutcomeState.UNCLEAR
+
+    def test_what_stops_a_load_does_not_make_its_first_messages_go_out_again(
+        self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]]
+    ) -> None:
+        """An error of the whole call says that nothing was published."""
+
+        def write(mapping: str, document: Any, given: Any) -> Any:
+            if document.number == "S-2":
+                raise MappingError("The mapping was changed.", todo="Correct it.")
+            return SimpleNamespace(data=b"{}", media_type="application/json")
+
+        ports = PortsForTests(credentials={"shop": rabbit.credentials()}, resources={"write": write})
+        settings = {"connection": "shop", "queue": queue_name, "declare": True, "mapping": "m"}
+        rabbits.append(registry().create("rabbitmq", settings, ports))
+        assert list(rabbits[-1].pull("orders", None)) == []
+        first, second = (load_item(sample_order(f"S-{number}"), source=number) for number in (1, 2))
+        with pytest.raises(ConnectorRefused):
+            rabbits[-1].load([second, first])
+        outcomes = rabbits[-1].load([first, second])
+        assert [outcome.state for outcome in outcomes] == [OutcomeState.WRITTEN, OutcomeState.UNCLEAR]
+        assert [body for _, body in take_all(rabbit, queue_name)] == [b"{}"]
 
     def test_a_broker_that_says_nothing_is_given_up_in_good_time(
         self, rabbit: RabbitMq, queue_name: str, rabbits: list[Connector[Any]]
