@@ -25,6 +25,7 @@ class CuttingProxy:
         self._pieces_up: int | None = None
         self._later: list[int] = []
         self._bytes_down: int | None = None
+        self._later_down: list[int] = []
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -38,10 +39,14 @@ class CuttingProxy:
             self._pieces_up = count
             self._later = list(later)
 
-    def cut_after_bytes_received(self, count: int | None) -> None:
-        """Cut once so many bytes more went to the client; None: no longer."""
+    def cut_after_bytes_received(self, count: int | None, *later: int) -> None:
+        """Cut once so many bytes more went to the client; None: no longer.
+
+        :param later: after a cut, the counts for the next ones.
+        """
         with self._lock:
             self._bytes_down = count
+            self._later_down = list(later)
 
     def close(self) -> None:
         """End everything."""
@@ -93,7 +98,7 @@ class CuttingProxy:
             if not up and self._bytes_down is not None:
                 self._bytes_down -= size
                 if self._bytes_down < 0:
-                    self._bytes_down = None
+                    self._bytes_down = self._later_down.pop(0) if self._later_down else None
                     self.cuts += 1
                     return True
         return False

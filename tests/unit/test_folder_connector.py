@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from growing_file import Clock, growing
 
 from connectors.folder import connector as folder_connector
 from connectors.folder import tree
@@ -94,13 +94,12 @@ def test_hostile_names_are_pulled_shown_safely_and_kept_exactly(inbox: Path, mak
         msgspec.json.encode(msgspec.structs.replace(interchange, data=None)), type=Interchange
     )
     make().settle(through_the_ledger, Settlement.ACCEPTED)
-    [day] = (inbox / "processed").iterdir()
-    assert [os.fsencode(moved.name) for moved in day.iterdir()] == [name]
+    assert [os.fsencode(moved.name) for moved in (inbox / "processed").glob("*/*")] == [name]
     assert [left.name for left in inbox.iterdir()] == ["processed"]
     # the same name again finds its place beside the first
     path.write_bytes(b"two")
     settle_all(connector)
-    assert {moved.read_bytes() for moved in day.iterdir()} == {b"one", b"two"}
+    assert {moved.read_bytes() for moved in (inbox / "processed").glob("*/*")} == {b"one", b"two"}
 
 
 def test_things_that_are_no_files_are_refused_and_put_away(inbox: Path, make: Make, tmp_path: Path) -> None:
@@ -197,28 +196,15 @@ def test_an_open_envelope_is_given_time_and_then_taken_as_it_is(inbox: Path, mak
     assert pulled(make(closed, **settings))["half.edi"].data == b"UNB+half+UNZ"
 
 
-def test_a_growing_file_is_taken_only_when_it_rests(inbox: Path, make: Make) -> None:
+def test_a_growing_file_is_taken_only_when_it_rests(
+    inbox: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = inbox / "growing.edi"
-    stop = threading.Event()
-
-    def grow() -> None:
-        with path.open("wb") as file:
-            while not stop.is_set():
-                file.write(b"segment'")
-                file.flush()
-                time.sleep(0.002)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    connector = make(complete_when="stable", stable_seconds=0.2)
-    try:
-        while not path.exists():
-            time.sleep(0.01)
+    connector = make(complete_when="stable", stable_seconds=0.05)
+    with growing(path) as patient:
+        monkeypatch.setattr(folder_connector, "time", patient)
         for _ in range(3):
             assert pulled(connector) == {}
-    finally:
-        stop.set()
-        writer.join()
     whole = path.read_bytes()
     assert pulled(connector)["growing.edi"].data == whole
 
@@ -229,26 +215,26 @@ def test_a_growing_file_is_taken_only_when_it_rests(inbox: Path, make: Make) -> 
     ids=["whole as it seems", "open"],
 )
 def test_a_writer_that_pauses_on_a_share_with_a_slow_clock(
-    inbox: Path, make: Make, settings: dict[str, float]
+    inbox: Path, make: Make, settings: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file looks as old as can be, and still it is watched for the seconds that were asked for."""
     path = inbox / "paused.csv"
     path.write_bytes(b"a;b\n1;")
-    time.sleep(0.5)
-    connector = make(
-        lambda data: data.endswith(b"\n") or "incomplete_after_seconds" not in settings,
-        complete_when="stable",
-        **settings,
-    )
 
     def go_on() -> None:
         with path.open("ab") as file:
             file.write(b"2\n")
 
-    writer = threading.Timer(0.1, go_on)
-    writer.start()
+    clock = Clock(go_on)
+    monkeypatch.setattr(folder_connector, "time", clock)
+    connector = make(
+        lambda data: data.endswith(b"\n") or "incomplete_after_seconds" not in settings,
+        complete_when="stable",
+        **settings,
+    )
     assert pulled(connector) == {}
-    writer.join()
+    assert clock.monotonic() == pytest.approx(0.4), "the seconds that were asked for, and no more"
+    clock.meanwhile = bool
     assert pulled(connector)["paused.csv"].data == b"a;b\n1;2\n"
 
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from growing_file import growing
 from servers.cutting_proxy import cutting_proxy
 from servers.file_servers import sshd  # noqa: F401 - a fixture
 from servers.hostile_sftp import hostile_sftp
@@ -103,13 +103,12 @@ def test_hostile_names_are_pulled_shown_safely_and_kept_exactly(inbox: Path, mak
         kept_by_ledger = msgspec.json.encode(msgspec.structs.replace(interchange, data=None))
         make().settle(msgspec.json.decode(kept_by_ledger, type=Interchange), Settlement.ACCEPTED)
     assert [left.name for left in inbox.iterdir()] == ["processed"]
-    [day] = (inbox / "processed").iterdir()
-    assert {os.fsencode(moved.name) for moved in day.iterdir()} == set(HOSTILE.values())
+    assert sorted(map(os.fsencode, kept(inbox))) == sorted(HOSTILE.values())
     # the same names again find their place beside the first ones
     for name in HOSTILE.values():
         (inbox / os.fsdecode(name)).write_bytes(b"two")
     settle_all(connector)
-    assert len(list(day.iterdir())) == 2 * len(HOSTILE)
+    assert len(kept(inbox)) == 2 * len(HOSTILE)
 
 
 def test_names_that_no_file_has_are_refused_and_never_used(tmp_path: Path, make: Make) -> None:
@@ -199,21 +198,9 @@ def test_a_connection_that_is_cut_again_and_again_is_an_error_that_passes(
     (inbox / "big.edi").write_bytes(bytes(2_000_000))
     with cutting_proxy(sshd.port) as proxy:
         connector = make(sshd.credentials(port=proxy.port))
-        stop = threading.Event()
-
-        def cut() -> None:
-            while not stop.is_set():
-                proxy.cut_after_bytes_received(200_000)
-                time.sleep(0.02)
-
-        cutter = threading.Thread(target=cut)
-        cutter.start()
-        try:
-            with pytest.raises(ConnectorUnavailable):
-                list(connector.pull("orders", None))
-        finally:
-            stop.set()
-            cutter.join()
+        proxy.cut_after_bytes_received(200_000, *[200_000] * 20)
+        with pytest.raises(ConnectorUnavailable):
+            list(connector.pull("orders", None))
         proxy.cut_after_bytes_received(None)
         assert pulled(connector)["big.edi"].data == bytes(2_000_000)
 
@@ -257,28 +244,15 @@ def test_a_file_replaced_within_the_second_stays_and_is_a_new_arrival(inbox: Pat
         (inbox / "x.edi").unlink()
 
 
-def test_a_growing_file_is_taken_only_when_it_rests(inbox: Path, make: Make) -> None:
+def test_a_growing_file_is_taken_only_when_it_rests(
+    inbox: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = inbox / "growing.edi"
-    stop = threading.Event()
-
-    def grow() -> None:
-        with path.open("wb") as file:
-            while not stop.is_set():
-                file.write(b"segment'")
-                file.flush()
-                time.sleep(0.002)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    connector = make(complete_when="stable", stable_seconds=0.2)
-    try:
-        while not path.exists():
-            time.sleep(0.01)
+    connector = make(complete_when="stable", stable_seconds=0.05)
+    with growing(path) as patient:
+        monkeypatch.setattr(file_server, "time", patient)
         for _ in range(3):
             assert pulled(connector) == {}
-    finally:
-        stop.set()
-        writer.join()
     whole = path.read_bytes()
     assert pulled(connector)["growing.edi"].data == whole
 
