@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from effort import cpu_seconds
 
 from orderhub.config_file import ConfigFolder
 from orderhub.errors import ConfigError
@@ -168,7 +169,6 @@ def test_a_broken_file_leaves_the_others_usable_and_changes_are_seen(tmp_path: P
     assert registry.problems() == []
 
 
-@pytest.mark.alone
 def test_a_hundred_flows_are_parsed_within_a_second_and_import_no_driver(tmp_path: Path) -> None:
     for number in range(100):
         write(tmp_path, GOOD.replace("acme_orders", f"flow_{number}"), f"flow_{number}")
@@ -178,7 +178,7 @@ def test_a_hundred_flows_are_parsed_within_a_second_and_import_no_driver(tmp_pat
         began = time.process_time()
         assert len(FlowRegistry(tmp_path).flows()) == 100
         took.append(time.process_time() - began)
-    assert min(took) < 1.0
+    assert min(took) < cpu_seconds(1.0)
     code = (
         "import sys; from pathlib import Path; from orderhub.flows.registry import FlowRegistry; "
         f"FlowRegistry(Path({str(tmp_path)!r})).flows(); "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import cpu_seconds
 from lxml import etree
 
 from orderhub.documents import canonical_bytes
@@ -422,4 +423,4 @@ def test_hundred_thousand_of_what_stands_once_are_no_trouble() -> None:
     left = source.unread([first], [], lambda name: name != "@n")(root)
     assert len(left) == 99_999
     assert left[-1].place().path == "/Order/Id[100000]"
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < cpu_seconds(20)

@@ -203,11 +203,14 @@ def test_errors_that_nobody_will_see_are_not_looked_for(tmp_path: Path) -> None:
     start, end = sample.index("<cac:OrderLine>"), sample.rindex("</cac:OrderLine>")
     line = sample[start : sample.index("</cac:OrderLine>")] + "</cac:OrderLine>"
     wrong = re.sub(r"(<cbc:Quantity[^>]*>)[^<]*", r"\1x", line)
-    path = tmp_path / "wrong.xml"
-    path.write_text(sample[:start] + wrong * 20_000 + sample[end + len("</cac:OrderLine>") :])
-    started = time.process_time()
-    result = list(translate_file(path, MappingRegistry(mappings_folder())))[-1]
-    assert time.process_time() - started < 9
+    took = {}
+    for name, one in (("right", line), ("wrong", wrong)):
+        path = tmp_path / f"{name}.xml"
+        path.write_text(sample[:start] + one * 20_000 + sample[end + len("</cac:OrderLine>") :])
+        started = time.process_time()
+        result = list(translate_file(path, MappingRegistry(mappings_folder())))[-1]
+        took[name] = time.process_time() - started
+    assert took["wrong"] < 9 * took["right"], took
     assert isinstance(result, FileResult)
     assert (result.outcome, len(result.findings)) == (FileOutcome.REFUSED, 200)
     assert all(finding.place.line for finding in result.findings)

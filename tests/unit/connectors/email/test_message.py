@@ -6,6 +6,7 @@ import base64
 import time
 
 import pytest
+from effort import cpu_seconds
 
 from connectors.email.message import Attachment, Unusable, attachments, check_sender, parsed, text_of
 from connectors.email.sending import compose, message_id
@@ -183,14 +184,14 @@ def test_messages_made_to_break_a_reader_cost_little_and_end_as_a_problem() -> N
         raw("From: orders@acme.example\nContent-Type: " + "a" * 200_000 + "/" + ";" * 100_000),
     ]
     for bomb in bombs:
-        began = time.monotonic()
+        began = time.process_time()
         try:
             attachments(parsed(bomb), SETTINGS)
         except Unusable as why:
             assert str(why)
         else:
             raise AssertionError("nothing was attached")
-        assert time.monotonic() - began < 10
+        assert time.process_time() - began < cpu_seconds(10)
     many = raw(
         "From: orders@acme.example\nContent-Type: multipart/mixed; boundary=b",
         "--b\nContent-Disposition: attachment; filename=x.edi\n\nx\n" * 60,
