@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -51,6 +52,13 @@ ALL_PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", 
 #: No test cuts the machine's power: what a process wrote outlives its end without it.
 NO_FSYNC = "fsync = off"
 _numbers = itertools.count(1)
+
+# The same examples in every run, however long one takes: what is refused here is refused because of a change.
+# ``pytest --hypothesis-profile=default`` looks for others.
+hypothesis.settings.register_profile(
+    "orderhub", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("orderhub")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
