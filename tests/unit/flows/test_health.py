@@ -30,6 +30,7 @@ acknowledge: {technical: contrl, connector: sftp, settings: {connection: acme, p
 
 
 SECRET = "hu" + "sh"
+NEVER = threading.Event()
 
 
 class Behaves:
@@ -43,7 +44,7 @@ class Behaves:
         self.asked.append(str(self.settings.get("does")))
         match self.settings.get("does"):
             case "hangs":
-                threading.Event().wait(60)
+                NEVER.wait(120)
             case "refuses":
                 raise ConnectorRefused("The password is wrong.", todo="Correct the connection.")
             case "breaks":
@@ -75,18 +76,17 @@ def test_every_use_of_a_flow_is_known(tmp_path: Path) -> None:
     assert [one.use for one in uses_of(parse_flow(path))][-1] == "load second"
 
 
-@pytest.mark.alone
 def test_one_that_hangs_or_breaks_keeps_nobody_from_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     asked: list[str] = []
     does = ["hangs", "hangs", "refuses", "breaks", *["takes time"] * 6]
     uses = [use(number, what) for number, what in enumerate(does)]
     uses[1] = ConnectorUse(flow="flow1", use="pull", connector="place", settings={"does": "hangs", "also": 1})
     began = time.monotonic()
-    results = check_uses(context(asked), uses, longest=1.0, at_once=2)
-    assert time.monotonic() - began < 4
+    results = check_uses(context(asked), uses, longest=3.0, at_once=2)
+    assert time.monotonic() - began < 60, "they hang for two minutes"
     assert [one.flow for one in results] == [f"flow{number}" for number in range(10)]
     assert [one.ok for one in results] == [False] * 4 + [True] * 6
-    assert "no answer within 1 s" in results[0].sentence
+    assert "no answer within 3 s" in results[0].sentence
     assert results[2].sentence == "The password is wrong. Correct the connection."
     assert "ValueError" in results[3].sentence
     assert SECRET not in results[3].sentence + caplog.text
