@@ -13,7 +13,6 @@ import pytest
 from servers.certificates import Authority
 from servers.file_servers import authority, only_pull  # noqa: F401 - a fixture
 from servers.ftpd import PASSWORD, USER, Ftpd, running_ftpd
-from servers.sshd import free_port
 
 from orderhub.connector import Credentials
 from orderhub.testing import Arrive, ConnectorContract, FailAt, Failure, PortsForTests, Replies, Settings
@@ -108,7 +107,7 @@ class TestFtps(ConnectorContract):
         settings: Settings,
         authority: Authority,  # noqa: F811 - the fixture
     ) -> tuple[Settings, PortsForTests]:
-        return settings, PortsForTests(credentials={"partner": self.credentials(free_port(), authority)})
+        return settings, PortsForTests(credentials={"partner": self.credentials(1, authority)})
 
 
 @only_pull

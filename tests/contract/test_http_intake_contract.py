@@ -71,6 +71,8 @@ class TestHttpIntake(ConnectorContract):
     def state(self, engine: Engine) -> Callable[[], object]:
         def picture() -> object:
             with engine.connect() as connection:
-                return connection.execute(text("SELECT id, settled_at FROM ledger.interchange")).all()
+                return connection.execute(
+                    text("SELECT id, settled_at FROM ledger.interchange ORDER BY id")
+                ).all()
 
         return picture

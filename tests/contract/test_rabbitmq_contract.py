@@ -80,7 +80,7 @@ class TestRabbitMq(ConnectorContract):
 
     @pytest.fixture
     def settings(self, queue: Queue) -> Settings:
-        return {"connection": "shop", "queue": queue.name, "idle_seconds": 0.3}
+        return {"connection": "shop", "queue": queue.name, "idle_seconds": 30}
 
     @pytest.fixture
     def ports(self, rabbit: RabbitMq, way: CuttingProxy) -> PortsForTests:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from servers.cutting_proxy import CuttingProxy, cutting_proxy
 from servers.file_servers import only_pull, sshd  # noqa: F401 - a fixture
-from servers.sshd import Sshd, free_port
+from servers.sshd import Sshd
 
 from orderhub.testing import Arrive, ConnectorContract, FailAt, Failure, PortsForTests, Replies, Settings
 
@@ -72,7 +72,7 @@ class TestSftp(ConnectorContract):
 
     @pytest.fixture
     def unreachable(self, sshd: Sshd, settings: Settings) -> tuple[Settings, PortsForTests]:  # noqa: F811
-        return settings, PortsForTests(credentials={"partner": sshd.credentials(port=free_port())})
+        return settings, PortsForTests(credentials={"partner": sshd.credentials(port=1)})
 
 
 @only_pull

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -155,9 +155,10 @@ def test_a_replaced_member_makes_another_arrival_and_is_not_moved_away(inbox: Pa
 def test_a_star_tells_bundles_apart_also_in_folders_below(inbox: Path, make: Make) -> None:
     settings: dict[str, Any] = {"bundle": ["head_*.csv", "line_*.csv"], "recursive": True}
     (inbox / "plant").mkdir()
-    for name in ("head_2", "line_2", "head_10", "line_10", "head_3", "plant/head_2", "plant/line_2"):
+    names = ("head_2", "line_2", "head_10", "line_10", "head_3", "plant/head_2", "plant/line_2")
+    for second, name in enumerate(names, 1_000):
         put(inbox, **{name: name})
-        time.sleep(0.01)
+        os.utime(inbox / f"{name}.csv", (second, second))
     found = pull(make(**settings))
     assert [interchange.name for interchange in found] == ["tables_2.zip", "tables_10.zip", "plant_2.zip"]
     assert members(found[2]) == {"head_2.csv": b"plant/head_2", "line_2.csv": b"plant/line_2"}

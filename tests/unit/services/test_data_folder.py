@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,7 @@ def test_a_configured_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 def test_root_avoids_a_closed_folder(tmp_path: Path) -> None:
-    closed = Path("/tmp") / f"oh-closed-{os.getpid()}"
-    closed.mkdir(mode=0o700)
+    closed = Path(tempfile.mkdtemp(prefix="oh-closed-", dir="/tmp"))  # for its maker alone
     try:
         chosen = folder.choose(Settings(project_folder=closed))
         assert chosen.path.parent == Path("/var/tmp")
