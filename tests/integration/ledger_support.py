@@ -85,6 +85,12 @@ def arrive(
     return arrivals.record_arrival(connection, Arrival(**arrival))
 
 
+def receive(engine: Engine, name: str, **more: Any) -> int:
+    """An arrival in a transaction of its own; its id."""
+    with transaction(engine) as connection:
+        return arrive(connection, name, **more).id
+
+
 def translate(
     engine: Engine,
     found: Sequence[PurchaseOrder | TranslatedDocument],
