@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from inbox_support import something_of_everything
+from ledger_support import ids, rows, states
 from sqlalchemy import Engine
-from test_inbox import ids, rows, something_of_everything, states
 from typer.testing import CliRunner
 
 from orderhub.cli import hub
