@@ -80,14 +80,12 @@ class Reader:
         for row in self.rows(table.model, [*later, *table.domain], [*_DATES, *fields]):
             yield moment_text(row["write_date"] or row["create_date"]), row
 
-    def things(self, tables: Iterable[Table], since: dt.datetime | None) -> dict[int, str]:
-        """The things that changed, with the moment of their latest change: that of the thing or of what belongs to it."""
-        latest: dict[int, str] = {}
+    def things(self, tables: Iterable[Table], since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """The things that changed, each with the moment of one of its changes: of the thing or of what belongs to it."""
         for table in tables:
             for moment, row in self.changed(table, since, [] if table.thing == "id" else [table.thing]):
                 for number in _ids(row, table.thing):
-                    latest[number] = max(moment, latest.get(number, moment))
-        return latest
+                    yield number, moment
 
 
 def _ids(row: Row, path: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.tryton.reading.changes import Reader, Table
@@ -26,8 +26,8 @@ class Items:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Products with the moment of their latest change."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Products with the moments of their changes."""
         return self._reader.things(_TABLES, since)
 
     def records(self, products: Mapping[int, str]) -> list[dict[str, Any]]:

@@ -2,18 +2,22 @@
 
 A transaction of Tryton writes the moment at which it began, and may end after others that began later. So a pull asks again
 for an overlap before the latest change that it gave out, and leaves out what it has given out: nothing is lost, also when
-records share a moment, and nothing comes twice.
+records share a moment, and nothing comes twice. A thing changes in several rows, so each of its changes counts: one
+that turns up late lies before another that was given out already.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from orderhub.connector import Bookmark
 from orderhub.transport.records import Raw
+
+#: Moments of one thing that are kept without a look at how old they are.
+_FEW = 16
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -24,6 +28,26 @@ class Mark(msgspec.Struct, frozen=True):
     changed_at: str
     part: int = 1
     parts: int = 1
+
+
+class Changes(dict[int, set[str]]):
+    """Things by id, each with the moments of its changes.
+
+    :param overlap: seconds before a thing's latest change; those before are never asked for again, and not kept.
+    """
+
+    def __init__(self, overlap: float) -> None:
+        super().__init__()
+        self._overlap = dt.timedelta(seconds=overlap)
+
+    def note(self, number: int, moment: str) -> None:
+        """A change of a thing."""
+        moments = self.setdefault(number, set())
+        moments.add(moment)
+        count = len(moments)
+        if count > _FEW and not count & (count - 1):
+            floor = moment_text(dt.datetime.fromisoformat(max(moments)) - self._overlap)
+            moments -= {one for one in moments if one < floor}
 
 
 class Progress:
@@ -40,15 +64,21 @@ class Progress:
         self._given: dict[str, set[int]] = {
             moment: set(_numbers(ranges)) for moment, ranges in kept.get("given", {}).items()
         }
+        #: Moments of the changes of what is read and not given out yet.
+        self._read: dict[int, Collection[str]] = {}
 
     @property
     def floor(self) -> dt.datetime | None:
         """From which moment on changes are asked for; None for everything."""
         return dt.datetime.fromisoformat(self._latest) - self._overlap if self._latest else None
 
-    def knows(self, number: int, changed_at: str) -> bool:
-        """Whether this change of this thing was given out."""
-        return number in self._given.get(changed_at, ())
+    def knows(self, number: int, moments: Iterable[str]) -> bool:
+        """Whether all these changes of this thing were given out."""
+        return all(number in self._given.get(moment, ()) for moment in moments)
+
+    def read(self, number: int, moments: Collection[str]) -> None:
+        """The records of this thing, which come now, show these changes."""
+        self._read[number] = moments
 
     def fresh(self, records: list[Raw]) -> list[Raw]:
         """All of them: what is known is not even read."""
@@ -59,7 +89,8 @@ class Progress:
         for record in records:
             mark = msgspec.json.decode(record, type=Mark)
             if mark.part == mark.parts:
-                self._given.setdefault(mark.changed_at, set()).add(mark.id)
+                for moment in {mark.changed_at, *self._read.pop(mark.id, ())}:
+                    self._given.setdefault(moment, set()).add(mark.id)
                 self._latest = max(self._latest or mark.changed_at, mark.changed_at)
 
     def finish(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from connectors.tryton.reading.changes import Reader
 from connectors.tryton.reading.items import Items
-from connectors.tryton.reading.progress import Progress
+from connectors.tryton.reading.progress import Changes, Progress
 from connectors.tryton.reading.receipts import Receipts
 from connectors.tryton.reading.stock_levels import StockLevels
 from connectors.tryton.reading.supplier_items import SupplierItems
@@ -26,8 +26,8 @@ _PAGE = 200
 class Records(Protocol):
     """One kind of records."""
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Ids of what changed at or after a moment, with the moment of the latest change."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Ids of what changed at or after a moment, with the moment of each change."""
 
     def records(self, things: Mapping[int, str]) -> list[dict[str, Any]]:
         """The records of these, each with the members of ``progress.Mark``, in the order of ``things``."""
@@ -68,10 +68,14 @@ class Pulling:
         return any(self._pages(Progress(since, self._source.overlap_seconds)))
 
     def _pages(self, progress: Progress) -> Iterator[list[Raw]]:
-        found = self._records.changed(progress.floor)
+        found = Changes(self._source.overlap_seconds)
+        for number, moment in self._records.changed(progress.floor):
+            found.note(number, moment)
         new = sorted(
-            (moment, number) for number, moment in found.items() if not progress.knows(number, moment)
+            (max(moments), number) for number, moments in found.items() if not progress.knows(number, moments)
         )
         for start in range(0, len(new), _PAGE):
             page = {number: moment for moment, number in new[start : start + _PAGE]}
+            for number in page:
+                progress.read(number, found[number])
             yield [dump(tree) for tree in self._records.records(page)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.tryton.found import Row
@@ -38,8 +38,8 @@ class Receipts:
         if warehouse is not None:
             self._own.append(["warehouse", "=", warehouse])
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Shipments that came in, with the moment of their latest change."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Shipments that came in, with the moments of their changes."""
         return self._reader.things([Table(model=_SHIPMENT, domain=self._own)], since)
 
     def records(self, shipments: Mapping[int, str]) -> list[dict[str, Any]]:

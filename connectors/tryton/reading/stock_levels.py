@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from connectors.tryton.found import Row
@@ -27,19 +27,17 @@ class StockLevels:
         #: Products, and the counted places where they were moved.
         self._moved: dict[int, set[int]] = {}
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Products that were moved into, out of or between counted places, with the moment of the latest such move."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Products that were moved into, out of or between counted places, with the moments of these moves."""
         company = self._reader.master.context()["company"]
         table = Table(model="stock.move", domain=[["company", "=", company], ["state", "=", "done"]])
-        latest: dict[int, str] = {}
         for moment, row in self._reader.changed(table, since, _MOVE):
             places = {self._places.of(row[end]) for end in ("from_location", "to_location")}
             # what only moves within a place leaves its quantity as it is
             if len(places) == 2:
                 number = row["product"]
                 self._moved.setdefault(number, set()).update(place for place in places if place)
-                latest[number] = max(moment, latest.get(number, moment))
-        return latest
+                yield number, moment
 
     def records(self, products: Mapping[int, str]) -> list[dict[str, Any]]:
         """A record for each place where these were moved. ``changed`` must have found them."""

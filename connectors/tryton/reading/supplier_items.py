@@ -30,8 +30,8 @@ class SupplierItems:
         self._reader = reader
         self._own = [["company", "=", reader.master.context()["company"]]]
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Product suppliers with the moment of their latest change."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Product suppliers with the moments of their changes."""
         tables = (
             Table(model=_OFFER, domain=self._own),
             Table(model=_PRICE, thing="product_supplier"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.tryton.found import Row, address_order
@@ -36,8 +36,8 @@ class Suppliers:
         self._reader = reader
         self._category = category
 
-    def changed(self, since: dt.datetime | None) -> dict[int, str]:
-        """Parties with the moment of their latest change; not all of them need be suppliers."""
+    def changed(self, since: dt.datetime | None) -> Iterator[tuple[int, str]]:
+        """Parties with the moments of their changes; not all of them need be suppliers."""
         return self._reader.things(_TABLES, since)
 
     def records(self, parties: Mapping[int, str]) -> list[dict[str, Any]]:
