@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from connectors.sap.rfc import BapiRefused, Functions, parse_xml, value_of
 from connectors.sap.settings import Bapi, Idoc
 from orderhub.connector import LoadItem, Ports
-from orderhub.errors import ConnectorError, ConnectorRefused, OutcomeUnclear
+from orderhub.errors import ConnectorError, ConnectorProtocolError, ConnectorRefused, OutcomeUnclear
 from orderhub.transport.csrf import CsrfWrites
 from orderhub.transport.payload import mark_of, payload, with_key
 from orderhub.transport.records import at, dump, plain, put
@@ -105,6 +105,9 @@ class CallBapi:
         except BapiRefused as error:
             self._end("BAPI_TRANSACTION_ROLLBACK", {})
             raise SaidNo(error.said) from error
+        except ConnectorProtocolError as error:
+            # it was called; an answer that nobody can read says nothing of what it did
+            raise OutcomeUnclear(error.what, todo=error.todo) from error
         if self._settings.commit:
             try:
                 self._functions.call("BAPI_TRANSACTION_COMMIT", {"WAIT": "X"}, effect=True)

@@ -146,6 +146,16 @@ def test_an_error_before_sap_is_unclear_and_a_fault_of_sap_is_a_sentence(sap: Mo
         make(function="Z_NOT_THERE").load([load_item(sample_order("S-1"))])
 
 
+def test_an_answer_to_a_call_that_nobody_can_read_is_looked_up(sap: MockSap, make: Make) -> None:
+    """The function module may have done its work."""
+    sap.fault(match="/rfc/sap/calls/", method="POST", status=200, message="good, and no SOAP")
+    connector = make(path="/sap/bc/srt/rfc/sap/calls/100/calls/binding")
+    [outcome] = connector.load([load_item(sample_order("S-1"))])
+    assert outcome.state is OutcomeState.UNCLEAR
+    assert sap.forgive() == 1
+    assert connector.load([load_item(sample_order("S-1"))])[0].state is OutcomeState.WRITTEN
+
+
 def test_texts_stay_texts() -> None:
     assert condition("BEDNR", "a' OR '1' = '1") == ["BEDNR EQ 'a'' OR ''1'' = ''1'"]
     assert all(len(line) <= 72 for line in condition("FIELD", "x" * 70))
