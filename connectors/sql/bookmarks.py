@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import MAX_PREC, Decimal, localcontext
 from typing import Any
 
 import msgspec
@@ -121,8 +121,12 @@ class Window:
             return value - dt.timedelta(seconds=self.overlap)
         if isinstance(value, dt.date):
             return value - dt.timedelta(days=-(-self.overlap // 86_400))
-        if isinstance(value, int | Decimal):
-            return value - type(value)(self.overlap)
+        if isinstance(value, int):
+            return value - int(self.overlap)
+        if isinstance(value, Decimal):
+            # a number of 38 digits must not be rounded up, and what lies below be passed over
+            with localcontext(prec=MAX_PREC):
+                return value - Decimal(repr(self.overlap))
         raise ConnectorRefused(
             "A watermark that is neither a time nor a number cannot have an overlap.",
             todo="Write overlap: 0, or name a column that is a time or a number.",

@@ -79,6 +79,14 @@ def test_more_rows_than_a_bookmark_holds_come_again_and_are_never_skipped(
     assert len(again) == 21
 
 
+def test_a_number_of_many_digits_is_counted_back_without_rounding() -> None:
+    """Rounded up, it would pass over what lies below."""
+    at = Decimal("9" * 37 + "4")
+    window = Window(5, None)
+    window.take([(at, 1)])
+    assert window.floor == Decimal("9" * 36 + "89")
+
+
 def test_a_watermark_that_cannot_be_counted_back_has_no_overlap() -> None:
     window = Window(60, None)
     with pytest.raises(ConnectorRefused, match="overlap"):
