@@ -84,8 +84,8 @@ def pages(page: Page, stack: Stack, orders: tuple[str, str]) -> FrameLocator:
     page.locator("button[type=submit]").click()
     page.get_by_role("link", name="Orderhub").first.click()
     frame = page.frame_locator("iframe")
-    frame.locator(".tab", has_text="Documents").click(timeout=30_000)
-    expect(frame.locator("#q")).to_be_visible(timeout=30_000)
+    frame.locator(".tab", has_text="Documents").click(timeout=60_000)
+    expect(frame.locator("#q")).to_be_visible(timeout=60_000)
     return frame
 
 
@@ -112,9 +112,9 @@ def test_find_a_sample_order_and_retry_a_quarantined_one(
     pages.get_by_label("What was corrected").fill("nothing yet, to see it come back")
     pages.get_by_role("dialog").get_by_role("button", name="Retry").click()
     # the flow is woken, translates again, and the page follows to what came of it
-    expect(page).to_have_url(re.compile(r"retried=\d+"), timeout=60_000)
+    expect(page).to_have_url(re.compile(r"retried=\d+"), timeout=240_000)
     expect(pages.locator("h1")).to_contain_text(bad)
-    expect(pages.locator("h1 .chip")).to_have_text("Quarantined", timeout=30_000)
+    expect(pages.locator("h1 .chip")).to_have_text("Quarantined", timeout=240_000)
     with psycopg.connect(stack.endpoints.database_url) as connection:
         row = connection.execute(
             "SELECT actor FROM ledger.audit WHERE action = 'document.retry' ORDER BY seq DESC LIMIT 1"
@@ -133,12 +133,14 @@ def test_run_link_opens_airflows_own_page(page: Page, pages: FrameLocator, order
     expect(pages.locator("tbody tr")).to_have_count(1)
     pages.locator("tbody a.number", has_text=orders[0]).click()
     pages.locator(".timeline a[data-top]").first.click()
-    expect(page).to_have_url(re.compile(r"/dags/edifact_orders/runs/"), timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/dags/edifact_orders/runs/"), timeout=60_000)
 
 
 def test_cookie_alone_does_not_let_another_site_act(page: Page, pages: FrameLocator, stack: Stack) -> None:
     jar = {str(one["name"]): str(one["value"]) for one in page.context.cookies()}
-    with httpx.Client(base_url=stack.endpoints.airflow_url, cookies=jar, trust_env=False) as browser:
+    with httpx.Client(
+        base_url=stack.endpoints.airflow_url, cookies=jar, trust_env=False, timeout=60
+    ) as browser:
         assert browser.get("/orderhub/documents").status_code == 200
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {}):
             answer = browser.post("/orderhub/documents/1/retry", headers=headers)
@@ -160,12 +162,12 @@ def test_a_flow_and_its_runs_lead_to_airflow_and_back(
     expect(pages.locator("h1")).to_contain_text(run)
     pages.get_by_role("link", name="Open in Airflow").click()
     address = re.compile(f"/dags/edifact_orders/runs/({re.escape(run)}|{re.escape(quote(run, safe=''))})")
-    expect(page).to_have_url(address, timeout=30_000)
+    expect(page).to_have_url(address, timeout=60_000)
 
     # Airflow's tab of the run shows what the hub knows of it
     page.goto(
         f"{stack.endpoints.airflow_url}/dags/edifact_orders/runs/{quote(run, safe='')}/plugin/orderhub-run"
     )
-    expect(pages.locator(".moves")).to_be_visible(timeout=30_000)
+    expect(pages.locator(".moves")).to_be_visible(timeout=60_000)
     pages.locator("tr[id^=document-] a.number").first.click()
     expect(pages.locator("h1")).to_contain_text(re.compile("|".join(orders)))

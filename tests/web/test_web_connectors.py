@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hub_harness import Hub, hub
 from playwright.sync_api import Browser, expect
-from web_serving import SESSION, by_cookie, serving
+from web_serving import SESSION, by_cookie, complaints, serving
 
 from orderhub.errors import ServiceError
 from orderhub.flows.health import CheckResult, ConnectorUse, check_uses, recall, remember, uses_of
@@ -152,7 +152,7 @@ def test_every_use_has_its_health_in_a_sentence_and_a_button_that_asks_now(
     page.get_by_role("button", name="Check all").click()
     expect(row).to_contain_text("Works")
     expect(page.locator("#use-good_orders-load-warehouse")).to_contain_text("Works")
-    assert page.locator("[data-state=unknown]").count() == 0
+    expect(page.locator("[data-state=unknown]")).to_have_count(0)
 
     # what others find out appears by itself
     remember(
@@ -179,7 +179,7 @@ def test_every_use_has_its_health_in_a_sentence_and_a_button_that_asks_now(
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{wide} px too wide for a telephone"
     page.screenshot(path=tmp_path / "connectors-phone.png", full_page=True)
-    assert said == []
+    assert complaints(said) == []
     context.close()
 
 

@@ -80,7 +80,7 @@ def test_choosing_with_mouse_and_keyboard(signed_in: Page, engine: Engine) -> No
         connection.execute(text("UPDATE ledger.inbox_case SET owner = 'carla' WHERE value = 'CRT'"))
     expect(page.locator("tr[data-case]", has_text="carla")).to_have_count(2)
     expect(page.locator("[data-many]")).to_have_text("2")
-    assert page.evaluate("document.activeElement.closest('tr') !== null")
+    expect(page.locator("tr[data-case] :focus")).to_have_count(1)
     page.keyboard.press("d")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Discard").click()

@@ -187,7 +187,8 @@ def test_a_revoked_key_ends_at_once_and_keys_are_kept_as_hashes(client, engine, 
         audited = json.dumps(
             [list(map(str, row)) for row in connection.execute(text("SELECT * FROM ledger.audit"))]
         )
-    assert key.rpartition("_")[2] not in kept + audited
+    # a secret may have an underscore in it, too
+    assert key.split("_", 2)[2] not in kept + audited
     with transaction(engine) as connection:
         intake_keys.revoke(connection, key.split("_")[1], actor="test", reason="lost")
     assert code_of(post(client, key)) == (401, "INTAKE_KEY_INVALID")
@@ -321,7 +322,7 @@ def test_a_body_that_does_not_come_is_given_up(app, engine, key, flows) -> None:
             if first:
                 first = False
                 return {"type": "http.request", "body": b"UNB+", "more_body": True}
-            await asyncio.sleep(30)
+            await asyncio.sleep(90)
             raise AssertionError("nobody waits that long")
 
         async def answer(message: dict[str, Any]) -> None:
@@ -347,7 +348,7 @@ def test_a_body_that_does_not_come_is_given_up(app, engine, key, flows) -> None:
 
     before = threading.active_count()
     with ThreadPoolExecutor(1) as thread:
-        sent = thread.submit(lambda: asyncio.run(send())).result(20)
+        sent = thread.submit(lambda: asyncio.run(send())).result(60)
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["code"] == "INTAKE_TOO_SLOW"
     assert interchanges(engine) == []

@@ -96,7 +96,8 @@ def test_a_key_is_shown_in_the_answer_that_made_it_and_nowhere_else(client: Any,
     ]
     later = client.get("/intake-keys").text
     assert key.public_id in later
-    assert shown.rpartition("_")[2] not in later
+    # a secret may have an underscore in it, too
+    assert shown.split("_", 2)[2] not in later
     assert "<b>ACME" not in answer.text + later
 
 
@@ -165,7 +166,7 @@ def signed_in(app: FastAPI, browser: Browser) -> Iterator[Page]:
     """A page on the list of keys, reached from the connectors."""
     with serving(app) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         context.add_cookies([{"name": SESSION, "value": "operator", "url": address}])
         page = context.new_page()
         problems: list[str] = []
@@ -207,6 +208,7 @@ def test_in_a_browser_a_key_is_made_by_keyboard_copied_used_and_revoked(
         f"{page.url.partition('/orderhub')[0]}/orderhub/api/v1/intake/borealis",
         content=b"x",
         headers={"authorization": f"Bearer {given}", "content-type": "text/plain"},
+        timeout=60,
     )
     assert answer.status_code == 202, answer.text
     expect(row).not_to_contain_text("never")
