@@ -64,7 +64,7 @@ def test_the_run_writes_the_table(tmp_path: Path) -> None:
         env=surroundings,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=300,
         check=False,
     )
     table = (tmp_path / "table.md").read_text(encoding="utf-8")

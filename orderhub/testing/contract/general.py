@@ -30,7 +30,7 @@ def _read_in_a_fresh_process(connector: str) -> subprocess.CompletedProcess[str]
         "    assert module not in sys.modules, module\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -22,7 +22,7 @@ def orderhub(*arguments: str | Path, cwd: Path = PROJECT, code: int = 0) -> str:
         [sys.executable, "-m", "orderhub.cli.main", *map(os.fsencode, arguments)],
         cwd=cwd,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     assert done.returncode == code, (done.stdout, done.stderr)

@@ -19,7 +19,7 @@ def orderhub(*arguments: str | Path, cwd: Path = PROJECT) -> subprocess.Complete
         [sys.executable, "-m", "orderhub.cli.main", *map(os.fsencode, arguments)],
         cwd=cwd,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -117,7 +117,7 @@ def test_it_starts_without_what_it_does_not_need(order: Path) -> None:
         "try: main()\nexcept SystemExit: pass\n"
         f"sys.stderr.write(' '.join(name for name in {heavy!r} if name in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, timeout=300)
     assert done.stderr == b""
     assert done.stdout.count(b"\n") == 4
 
@@ -133,7 +133,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     process.stdout.close()
     errors = process.stderr.read()
     process.stderr.close()
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     assert errors == b""
 
 

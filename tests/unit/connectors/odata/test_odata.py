@@ -67,7 +67,7 @@ def make() -> Iterator[Make]:
         quick = {
             "retry": {"attempts": 2, "first_seconds": 0},
             "breaker": {"failures": 1000},
-            "timeout_seconds": 10,
+            "timeout_seconds": 60,
         }
         credentials = Credentials(url=url, user=USER, secret=PASSWORD)
         ports = PortsForTests(credentials={"api": credentials}, resources={"write": write})

@@ -99,9 +99,9 @@ def test_a_server_that_stays_full_or_silent_ends_the_pull_with_what_was_given_an
 
 
 def test_a_silent_server_is_unavailable(server: RestServer, make: Make) -> None:
-    server.fault("GET", "/page", count=9, stall=6)
+    server.fault("GET", "/page", count=9, stall=60)
     connector = make(
-        source=WAYS["page"], http={"timeout_seconds": 1.5, "retry": {"attempts": 2, "first_seconds": 0}}
+        source=WAYS["page"], http={"timeout_seconds": 3, "retry": {"attempts": 2, "first_seconds": 0}}
     )
     with pytest.raises(ConnectorUnavailable):
         list(connector.pull("orders", None))

@@ -47,8 +47,8 @@ def test_what_is_there_was_made_by_the_mapping_with_the_hub_s_key(server: RestSe
 
 
 def test_a_time_out_after_the_commit_is_looked_up_and_not_sent_again(server: RestServer, make: Make) -> None:
-    server.fault("POST", "/orders", after=True, stall=4)
-    connector = make(target=TARGET, http={"timeout_seconds": 2})
+    server.fault("POST", "/orders", after=True, stall=60)
+    connector = make(target=TARGET, http={"timeout_seconds": 5})
     outcomes = connector.load(orders(3))
     assert [outcome.state for outcome in outcomes] == [OutcomeState.WRITTEN] * 3
     assert outcomes[0].reference == "PO-00001"
@@ -86,8 +86,8 @@ def test_too_many_requests_are_sent_again_and_written_once(server: RestServer, m
 
 def test_a_header_with_the_key_lets_a_lost_answer_be_asked_for_again(server: RestServer, make: Make) -> None:
     target = {**TARGET, "find": None, "idempotency_header": "Idempotency-Key", "repeatable": True}
-    server.fault("POST", "/orders", after=True, stall=4)
-    connector = make(target=target, http={"timeout_seconds": 2})
+    server.fault("POST", "/orders", after=True, stall=60)
+    connector = make(target=target, http={"timeout_seconds": 5})
     assert Capability.FIND not in connector.capabilities
     outcomes = connector.load(orders(2))
     assert [(o.state, o.reference) for o in outcomes] == [
