@@ -61,12 +61,12 @@ class Requests:
             effect=False,
             accept=accept,
         )
-        return _judged(declared, answer)
+        return self._judged(declared, answer)
 
     def page(self, declared: Source, url: str) -> httpx.Response:
         """The next page at the address that the server gave."""
         headers = {"Accept": "application/json", **declared.headers}
-        return _judged(declared, self._client.request("GET", url, headers=headers, effect=False))
+        return self._judged(declared, self._client.request("GET", url, headers=headers, effect=False))
 
     def write(
         self, target: Target, values: Mapping[str, Any], body: bytes, media_type: str
@@ -84,25 +84,26 @@ class Requests:
             effect=True,
             safe_to_repeat=target.repeatable,
         )
-        return _judged(target, answer)
+        return self._judged(target, answer)
 
     def wrapped(self, tree: Any, values: Mapping[str, Any]) -> bytes:
         """A body made of a declared tree."""
         return dump(fill(tree, {**self._own, **values}))
 
-
-def _judged(declared: Source | Find | Target, answer: httpx.Response) -> httpx.Response:
-    """:raises SaidNo: the body says that it is an error."""
-    if declared.error is None or not answer.content.strip():
-        return answer
-    place = f"{declared.method} {declared.path}"
-    error = at(plain(answer.content, place), declared.error)
-    if error in (None, False, "", {}, []):
-        return answer
-    said = _sentence(error)
-    raise SaidNo(
-        f"{place} was answered with an error: {said}", todo="Check the settings and what was sent.", said=said
-    )
+    def _judged(self, declared: Source | Find | Target, answer: httpx.Response) -> httpx.Response:
+        """:raises SaidNo: the body says that it is an error."""
+        if declared.error is None or not answer.content.strip():
+            return answer
+        place = f"{declared.method} {declared.path}"
+        error = at(plain(answer.content, place), declared.error)
+        if error in (None, False, "", {}, []):
+            return answer
+        said = self._client.clean(_sentence(error))
+        raise SaidNo(
+            f"{place} was answered with an error: {said}",
+            todo="Check the settings and what was sent.",
+            said=said,
+        )
 
 
 def _sentence(error: Any) -> str:

@@ -307,19 +307,20 @@ class HttpClient:
             )
         if status >= 500 or status == 408:
             # also a gateway's answer, which does not know what the server behind it did
-            raise _lost(place, f"status {status}: {self._clean(said(answer))}", effect=effect)
+            raise _lost(place, f"status {status}: {self.clean(said(answer))}", effect=effect)
         if status < 400:
             raise ConnectorProtocolError(f"{place} was answered with {status}.", todo="Check the address.")
-        text = self._clean(said(answer))
+        text = self.clean(said(answer))
         raise HttpRefused(
             f"{place} was refused with {status}: {text}",
             todo=_TODO.get(status, "Check the settings and what was sent."),
             answer=answer,
             said=text,
-            clean=self._clean,
+            clean=self.clean,
         )
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """A text of the other side without the connection's secret, which some servers give back."""
         return text.replace(self._secret, "***") if len(self._secret) >= 4 else text
 
 
