@@ -56,6 +56,7 @@ class Section:
         self._asked: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
+        self._asked.add(key)
         return key in self._node.entries
 
     def keys(self) -> list[str]:

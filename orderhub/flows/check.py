@@ -66,7 +66,26 @@ def check_flow(
             changed = changed_version(ledger, writing) if ledger is not None and writing is not None else None
             if changed is not None:
                 check.add(key, changed.code, f"{changed.what} {changed.todo}")
+    for key, entry, instead in _without_effect(flow):
+        check.add(
+            key,
+            "FLOW_NO_EFFECT",
+            f"{entry} is read and has no effect yet: {instead}. Remove it, or do not rely on it.",
+            severity=Severity.WARNING,
+        )
     return check.findings
+
+
+def _without_effect(flow: Flow) -> Iterator[tuple[str, str, str]]:
+    """Entries that a flow file may have and that no stage acts upon: where they stand, what they say, what happens
+    instead. Whoever writes one would believe that something is held back or sent."""
+    for index, target in enumerate(flow.load):
+        if target.when == "approved":
+            yield f"load[{index}]", "when: approved", "every accepted document is loaded at once"
+    if flow.acknowledge.business is not None:
+        yield "acknowledge", f"business: {flow.acknowledge.business}", "no business answer is sent"
+    if flow.acknowledge.technical == "mdn":
+        yield "acknowledge", "technical: mdn", "no answer is sent"
 
 
 def _named(settings: pydantic.BaseModel) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -52,6 +52,14 @@ def test_the_flows_of_the_project_pass(name: str) -> None:
             "cannot send",
         ),
         ("acknowledge: {}", "acknowledge: {technical: contrl, settings: {pfad: x}}", "acknowledge", "pfad"),
+        (
+            "settings: {connection: erp}",
+            "settings: {connection: erp}, when: approved",
+            "load[0]",
+            "no effect yet",
+        ),
+        ("acknowledge: {}", "acknowledge: {business: ordrsp}", "acknowledge", "no business answer"),
+        ("acknowledge: {}", "acknowledge: {technical: mdn}", "acknowledge", "no answer is sent"),
     ],
 )
 def test_what_does_not_fit_is_found_at_its_place(
