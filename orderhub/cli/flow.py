@@ -54,8 +54,8 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(help="Flows; all of them without.")] = None,
     json_output: Json = False,
 ) -> None:
-    """Cross-check every file that a flow names: agreement, mapping, suite, connectors; where the hub runs, also that no
-    used version of a mapping was changed. Exit code 1 on an error."""
+    """Cross-check every file that a flow names: agreement, mapping, suite, connectors (without names all agreements); where
+    the hub runs, also that no used version of a mapping was changed. Exit code 1 on an error."""
     from orderhub.connector_registry import ConnectorRegistry
     from orderhub.findings import Severity
     from orderhub.flows.check import check_flow
@@ -71,6 +71,9 @@ def check(
     registry = hub.flows()
     findings = [] if names else [error.as_finding() for error in registry.problems()]
     checked = names or registry.names()
+    if not names or any(registry.get(name).partner is None for name in names):
+        # whoever sends is looked for in all agreements: one that cannot be read is a sender that nobody knows
+        findings += [error.as_finding() for error in partners.problems()]
     with hub.ledger_if_there() as ledger:
         for name in checked:
             findings += check_flow(
