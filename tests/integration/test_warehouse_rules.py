@@ -1,12 +1,8 @@
-"""The rules of versions, identity and text hold in every warehouse alike; and what each one's own way in must not do."""
+"""The rules of versions, identity and text hold in every warehouse alike."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
-import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -14,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pymysql
 import pytest
 from servers.mariadb import MariaDb, mariadb, mariadb_database
+from warehouse_support import item, states
 
-from connectors.mariadb_warehouse.connector import MariaDbWarehouse
-from connectors.mariadb_warehouse.local_data import LocalDataConnection, LocalDataError
-from connectors.parquet.connector import ParquetConnector
-from connectors.parquet.files import Files
-from connectors.parquet.log import Log
 from connectors.parquet.reading import Warehouse
 from orderhub.connector import Connector, Credentials, LoadItem, OutcomeState
 from orderhub.connector_registry import registry
@@ -39,9 +30,8 @@ from orderhub.documents import (
     SupplierItem,
 )
 from orderhub.documents.order import LineItem
-from orderhub.errors import ConnectorRefused, ConnectorUnavailable
 from orderhub.ledger.engine import create_engine
-from orderhub.testing import PortsForTests, load_item, sample_order
+from orderhub.testing import PortsForTests, sample_order
 from orderhub.warehouse.port import WarehousePort
 
 pytestmark = pytest.mark.integration
@@ -91,17 +81,6 @@ def three(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Conn
     connector = registry().create(request.param, settings, ports)
     yield connector, look
     connector.close()
-
-
-def item(key: str, number: str = "A", *, quantity: int = 1, revision: int = 0, **more: Any) -> LoadItem:
-    order = msgspec.structs.replace(sample_order(number, quantity=Decimal(quantity)), revision=revision)
-    if "note" in more:
-        order = msgspec.structs.replace(order, note=more.pop("note"))
-    return msgspec.structs.replace(load_item(order, key=key), **more)
-
-
-def states(connector: Connector[Any], *items: LoadItem) -> list[tuple[OutcomeState, int | None]]:
-    return [(outcome.state, outcome.version) for outcome in connector.load(list(items))]
 
 
 def test_versions_keys_and_revisions(three: tuple[Connector[Any], Open]) -> None:
@@ -278,233 +257,3 @@ def test_writers_at_the_same_moment_make_one_chain(three: tuple[Connector[Any], 
         thread.join(60)
     assert sorted(version for state, version in found if state is WRITTEN) == [1, 1, 1, 1, 1, 2, 3, 4]
     assert len(look()) == 6
-
-
-# MariaDB
-
-
-def connected(server: MariaDb, database: str, **more: Any) -> LocalDataConnection:
-    return LocalDataConnection(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        password=server.password,
-        database=database,
-        charset="utf8mb4",
-        local_infile=True,
-        **more,
-    )
-
-
-def test_a_warning_of_load_data_is_an_error(mariadb: MariaDb, mariadb_database: str) -> None:
-    """Negative control: with a file the server takes the same rows, bent, with warnings nobody reads."""
-    with connected(mariadb, mariadb_database) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE t (id int PRIMARY KEY, name varchar(3), price decimal(6,2))")
-        statement = "LOAD DATA LOCAL INFILE 'rows' INTO TABLE t (id, name, price)"
-        assert connection.load(statement, ["1\tabc\t1.25\n"]) == 1
-        connection.commit()
-        for row in ("2\tabcd\t1\n", "3\tabc\t99999\n", "1\tabc\t1\n", "4\tabc\t1.255\n", "x\tabc\t1\n"):
-            with pytest.raises(LocalDataError):
-                connection.load(statement, [row])
-            connection.rollback()
-
-
-def test_a_server_gets_no_file_of_this_machine(tmp_path: Path) -> None:
-    """A server that answers any question with a demand for a file gets nothing."""
-    secret = tmp_path / "secret.txt"
-    secret.write_text("hidden-word")
-    got = bytearray()
-    demands: list[int] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-
-        def serve() -> None:
-            client, _ = listening.accept()
-            with client:
-
-                def send(number: int, payload: bytes) -> None:
-                    client.sendall(struct.pack("<I", len(payload))[:3] + bytes([number]) + payload)
-
-                # all it can do but TLS, which the driver would take
-                greeting = (
-                    b"\x0a5.7.0\x00" + struct.pack("<I", 1) + b"a" * 8 + b"\x00" + struct.pack("<H", 0xF7FF)
-                    + b"\x2d" + struct.pack("<H", 2) + struct.pack("<H", 0x000F) + b"\x15" + b"\x00" * 10
-                    + b"a" * 12 + b"\x00mysql_native_password\x00"
-                )  # fmt: skip
-                send(0, greeting)
-                client.recv(65536)
-                send(2, b"\x00\x00\x00\x02\x00\x00\x00")
-                with contextlib.suppress(OSError):
-                    while client.recv(65536):
-                        demands.append(port)
-                        send(1, b"\xfb" + os.fsencode(secret))
-                        got.extend(client.recv(65536))
-                        send(3, b"\x00\x00\x00\x02\x00\x00\x00")
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        ports = PortsForTests(
-            credentials={"w": Credentials(url=f"mysql://127.0.0.1:{port}/x", user="u", secret="p")}
-        )
-        connector = registry().create("mariadb_warehouse", {"connection": "w"}, ports)
-        with pytest.raises(ConnectorUnavailable):
-            connector.load([item("1")])
-        connector.close()
-        thread.join(10)
-    assert demands
-    assert b"hidden-word" not in got
-
-
-def test_rights_and_settings_that_are_missing_are_said(mariadb: MariaDb, mariadb_database: str) -> None:
-    with mariadb.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE USER IF NOT EXISTS reader@'127.0.0.1' IDENTIFIED BY 'hidden-word'")
-        cursor.execute(f"GRANT SELECT ON {mariadb_database}.* TO reader@'127.0.0.1'")
-    good = mariadb.credentials(mariadb_database)
-    for credentials in (
-        msgspec.structs.replace(good, user="reader", secret="hidden-word"),
-        msgspec.structs.replace(good, secret="wrong-hidden-word"),
-        msgspec.structs.replace(good, extra={"database": "nowhere"}),
-        msgspec.structs.replace(good, url="postgresql://127.0.0.1/x"),
-    ):
-        connector = registry().create(
-            "mariadb_warehouse", {"connection": "w"}, PortsForTests(credentials={"w": credentials})
-        )
-        with pytest.raises(ConnectorRefused) as caught:
-            connector.load([item("1")])
-        assert "hidden-word" not in str(caught.value)
-        connector.close()
-    strict = registry().create(
-        "mariadb_warehouse",
-        {"connection": "w", "create_tables": False},
-        PortsForTests(credentials={"w": good}),
-    )
-    assert "lacks warehouse_counter" in strict.check().sentence
-    strict.close()
-
-
-def test_a_commit_whose_answer_is_lost_is_unclear_and_found(
-    mariadb: MariaDb, mariadb_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ports = PortsForTests(credentials={"w": mariadb.credentials(mariadb_database)})
-    connector = registry().create("mariadb_warehouse", {"connection": "w"}, ports)
-    connector.load([item("1", "A")])
-    real = LocalDataConnection.commit
-
-    def commit(driver: LocalDataConnection) -> None:
-        real(driver)
-        raise pymysql.err.OperationalError(2013, "Lost connection to server during query")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(LocalDataConnection, "commit", commit)
-        outcomes = connector.load([item("2", "B"), item("3", "C")])
-    assert [outcome.state for outcome in outcomes] == [OutcomeState.UNCLEAR] * 2
-    assert set(connector.find(["1", "2", "3"])) == {"1", "2", "3"}
-    assert isinstance(connector, MariaDbWarehouse)
-    connector.close()
-
-
-# Parquet
-
-
-def parquet(lake: Path | str, **settings: Any) -> ParquetConnector:
-    url = lake.as_uri() if isinstance(lake, Path) else lake
-    ports = PortsForTests(credentials={"w": Credentials(url=url)})
-    made = registry().create("parquet", {"connection": "w", **settings}, ports)
-    assert isinstance(made, ParquetConnector)
-    return made
-
-
-def test_a_reader_sees_a_batch_or_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look at every step of a load: the tables always fit together."""
-    lake = tmp_path / "lake"
-    connector = parquet(lake)
-    connector.load([item("0", "ORDER-0")])
-    seen: list[tuple[int, int]] = []
-
-    def look() -> None:
-        reader = Warehouse(lake.as_uri())
-        now = reader.snapshot()
-        heads, lines = (reader.versions(name, now) for name in ("purchase_order", "purchase_order_line"))
-        loads = reader.dataset("load", now).count_rows()
-        assert sum(heads["line_count"].to_pylist()) == len(lines)
-        assert len(heads) == loads
-        seen.append((len(heads), len(lines)))
-
-    real_write, real_create = Files.write, Files.create
-    busy = threading.local()
-
-    def around(real: Any) -> Any:
-        def call(self: Files, *given: Any) -> Any:
-            if getattr(busy, "now", False):
-                return real(self, *given)
-            busy.now = True
-            try:
-                look()
-                answer = real(self, *given)
-                look()
-                return answer
-            finally:
-                busy.now = False
-
-        return call
-
-    monkeypatch.setattr(Files, "write", around(real_write))
-    monkeypatch.setattr(Files, "create", around(real_create))
-    connector.load([item(str(number), f"ORDER-{number}") for number in range(1, 6)])
-    assert set(seen) == {(1, 2), (6, 12)}
-    assert len(seen) == 8
-
-
-def test_files_are_what_other_readers_take(tmp_path: Path) -> None:
-    import pandas as pd
-    import pyarrow.dataset as ds
-
-    lake = tmp_path / "lake"
-    connector = parquet(lake)
-    connector.load([item("1", "A", quantity=2), item("2", "A", quantity=3)])
-    reader = Warehouse(lake.as_uri())
-    paths = reader.files("purchase_order_line")
-    frame = pd.concat([pd.read_parquet(path) for path in paths])
-    assert frame["quantity"].tolist() == [Decimal(2), Decimal(3), Decimal(3), Decimal(4)]
-    assert str(ds.dataset(paths).schema.field("price").type) == "decimal128(38, 10)"
-    written = reader.dataset("purchase_order").to_table().select(["year", "valid_from"]).to_pylist()
-    assert [row["year"] for row in written] == [row["valid_from"].year for row in written]
-    first, second = (
-        reader.versions("purchase_order").select(["version", "valid_from", "valid_to"]).to_pylist()
-    )
-    assert (first["version"], first["valid_to"], second["valid_to"]) == (1, second["valid_from"], None)
-    assert len(reader.current("purchase_order_line")) == 2
-    assert len(reader.current("purchase_order", environment="test")) == 0
-    assert reader.versions("demand").num_rows == 0
-
-
-def test_the_log_is_read_from_its_last_complete_commit(tmp_path: Path) -> None:
-    files = Files.at((tmp_path / "lake").as_uri())
-    log, seen = Log(files), None
-    for number in range(1, 206):
-        log.commit(log.snapshot(), f"b{number}", "now", {"load": [f"f{number}"]}, {"load": number})
-    seen = Log(files).snapshot()
-    assert seen.number == 205
-    assert seen.files == {"load": [f"f{number}" for number in range(1, 206)]}
-    assert seen.next_ids == {"load": 205}
-    # older commits may go
-    for number in range(1, 200):
-        files.remove(f"_log/{number:020}.json")
-    assert Log(files).snapshot() == seen
-
-
-def test_memory_is_a_store_too() -> None:
-    url = f"memory://lake-{os.getpid()}-{id(object())}"
-    connector = parquet(url)
-    assert states(connector, item("1"), item("2", "B")) == [(WRITTEN, 1)] * 2
-    assert states(parquet(url), item("1"), item("3", "B", quantity=5)) == [(UNCHANGED, 1), (WRITTEN, 2)]
-
-
-@pytest.mark.parametrize("url", ["nonsense://x/y", "s3://bucket/lake"])
-def test_a_store_that_cannot_be_used_is_refused(url: str) -> None:
-    connector = parquet(url)
-    health = connector.check()
-    assert not health.ok
-    assert health.sentence
-    connector.close()
