@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from connectors.mariadb_warehouse.failures import MariaDbFailures
 from connectors.mariadb_warehouse.local_data import LocalDataConnection
 from connectors.mariadb_warehouse.store import MariaDbStore
-from orderhub.connector import Ports
+from orderhub.connector import Credentials, Health, Ports
 from orderhub.errors import ConnectorRefused
 from orderhub.star.sql_warehouse import SqlWarehouse, SqlWarehouseSettings
 from orderhub.transport.tls import tls_context
@@ -37,6 +37,14 @@ class MariaDbWarehouse(SqlWarehouse[MariaDbWarehouseSettings]):
         super().__init__(settings, ports)
         self._composed: dict[Any, str] = {}
 
+    def check(self) -> Health:
+        """As of every warehouse; says also when the connection leaves the server unverified."""
+        health = super().check()
+        if not health.ok or _asks_for_tls(self.ports.credentials(self.settings.connection)):
+            return health
+        todo = "Set tls or ca_file in the connection's extra."
+        return Health(ok=True, sentence=f"{health.sentence} The server's certificate is not verified. {todo}")
+
     def make_engine(self) -> sa.Engine:
         """READ COMMITTED: what a merge sees is what was committed before it got the lock."""
         return sa.create_engine(
@@ -61,8 +69,6 @@ class MariaDbWarehouse(SqlWarehouse[MariaDbWarehouseSettings]):
                 f"The connection {self.settings.connection!r} does not name a MySQL or MariaDB database.",
                 todo="Give it an address like mysql://host:3306 and the database's name as its schema.",
             )
-        wanted = str(credentials.extra.get("tls", "")).lower() in ("true", "1", "yes", "on")
-        secured = wanted or bool({"ca_file", "client_certificate"} & set(credentials.extra))
         return LocalDataConnection(
             host=url.hostname,
             port=url.port or 3306,
@@ -74,6 +80,12 @@ class MariaDbWarehouse(SqlWarehouse[MariaDbWarehouseSettings]):
             connect_timeout=self.settings.connect_seconds,
             read_timeout=self.settings.answer_seconds,
             write_timeout=self.settings.answer_seconds,
-            ssl=tls_context(credentials) if secured else None,
+            ssl=tls_context(credentials) if _asks_for_tls(credentials) else None,
             init_command=_MODE,
         )
+
+
+def _asks_for_tls(credentials: Credentials) -> bool:
+    """Whether TLS is a must, with the certificate verified. Else the driver takes what the server offers, unverified."""
+    wanted = str(credentials.extra.get("tls", "")).lower() in ("true", "1", "yes", "on")
+    return wanted or bool({"ca_file", "client_certificate"} & set(credentials.extra))

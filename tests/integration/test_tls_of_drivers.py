@@ -73,6 +73,7 @@ def refused(connector: Connector[Any], why: str) -> None:
 
 
 EXPIRED, OTHER_NAME = "expired", "mismatch"
+UNVERIFIED = "certificate is not verified"
 
 
 class TestValkey:
@@ -187,7 +188,9 @@ class TestMariaDb:
     ) -> None:
         assert mariadb.authority is not None
         known = credentials(ca_file=str(mariadb.authority.ca_file))
-        works(connect(made, "mariadb_warehouse", {}, known))
+        works(secured := connect(made, "mariadb_warehouse", {}, known))
+        assert UNVERIFIED not in secured.check().sentence
+        assert UNVERIFIED in connect(made, "mariadb_warehouse", {}, credentials()).check().sentence
         refused(connect(made, "mariadb_warehouse", {}, credentials(tls=True)), "certificate")
         with mariadb.showing_expired():
             refused(connect(made, "mariadb_warehouse", {}, known), EXPIRED)
@@ -209,6 +212,8 @@ class TestMariaDb:
         connector = connect(made, "sql", settings, known)
         health = connector.check()
         assert health.ok, health.sentence
+        assert UNVERIFIED not in health.sentence
+        assert UNVERIFIED in connect(made, "sql", settings, credentials(**by)).check().sentence
         [page] = connector.pull("orders", None)
         assert b"first" in (page.data or b"")
         stranger = connect(made, "sql", settings, credentials(ssl_ca=str(authority.ca_file), **by))

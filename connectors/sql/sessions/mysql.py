@@ -70,7 +70,10 @@ class MySqlSession:
 
     @property
     def label(self) -> str:
-        return "MySQL or MariaDB (arrow-odbc)" if self._by_columns else "MySQL or MariaDB (pymysql)"
+        driver = "arrow-odbc" if self._by_columns else "pymysql"
+        if not self._where.text("ssl_ca"):
+            driver += "; without ssl_ca, so that the server's certificate is not verified"
+        return f"MySQL or MariaDB ({driver})"
 
     def bind(self, value: Any, kind: Kind) -> ColumnElement[Any]:
         if kind in _COMPARED:
