@@ -23,6 +23,7 @@ from orderhub.web import i18n, page
 from orderhub.web.acting import LedgerActions
 from orderhub.web.connectors import Connectors
 from orderhub.web.guard import Guard
+from orderhub.web.i18n import N_
 from orderhub.web.inbox import Inbox
 from orderhub.web.intake import Intake, is_by_key
 from orderhub.web.keys import Keys
@@ -49,6 +50,12 @@ STATIC = Path(__file__).parent / "static"
 
 DESCRIPTION = """Documents, files and what happened to them. Every route needs a signed-in user; unsafe methods also need
 the right to act and, from a browser, the same origin. The intake needs a key of its own instead."""
+
+
+#: For an address that no route has; what a route does not find, it says itself.
+NOTHING_HERE = N_(
+    "There is nothing at this address. Look for it in the lists, or ask whoever gave you the link."
+)
 
 
 def create_app(
@@ -139,7 +146,8 @@ def _version() -> str:
 def _answer(request: Request, status: int, code: str, message: str) -> Response:
     wants_page = "text/html" in request.headers.get("accept", "") and not page.is_partial(request)
     if wants_page and "/api/" not in request.url.path:
-        return page.render(request, "problem.html", status=status, code=code, message=message)
+        said = i18n.catalog(i18n.negotiate(request)).gettext(message)
+        return page.render(request, "problem.html", status=status, code=code, message=said)
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
@@ -161,7 +169,8 @@ async def _http_error(request: Request, problem: Exception) -> Response:
     code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(
         problem.status_code, f"HTTP_{problem.status_code}"
     )
-    return _answer(request, problem.status_code, code, str(problem.detail))
+    said = NOTHING_HERE if problem.status_code == 404 else str(problem.detail)
+    return _answer(request, problem.status_code, code, said)
 
 
 async def _invalid(request: Request, problem: Exception) -> Response:

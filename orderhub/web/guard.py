@@ -106,7 +106,8 @@ class Guard:
                 # Half an answer cannot be mended: the server logs this and breaks the connection off.
                 raise
             log.exception("%s %r failed", request.method, request.url.path)
-            await _failure(request)(scope, receive, send_with_headers)
+            said = N_("Something in Orderhub failed. Try again later; the service's log says what it was.")
+            await _said(request, 500, "INTERNAL_ERROR", said)(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request, user: User | None) -> Response | None:
         if user is None:
@@ -117,8 +118,11 @@ class Guard:
                 return RedirectResponse(self.settings.sign_in_url.replace("{next}", here), status_code=302)
             return _error(401, "NOT_SIGNED_IN", "You are not signed in. Sign in and try again.")
         if not user.can_read:
-            return _error(
-                403, "NOT_ALLOWED", "Your account may not see this. Ask an administrator for access."
+            return _said(
+                request,
+                403,
+                "NOT_ALLOWED",
+                N_("Your account may not see this. Ask an administrator for access."),
             )
         if request.method not in SAFE_METHODS:
             if not self._same_origin(request.headers):
@@ -171,20 +175,20 @@ def _error(status: int, code: str, message: str) -> Response:
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
-def _failure(request: Request) -> Response:
-    """What is said when a request failed in a way that nobody foresaw: nothing of what happened, that is in the log.
+def _said(request: Request, status: int, code: str, said: str) -> Response:
+    """A refusal or a failure that nobody foresaw, as a page where a person's browser asks for one.
 
-    Without templates, which may be what failed.
+    Without templates, which may be what failed, and without anything that only a reader may fetch.
     """
-    said = N_("Something in Orderhub failed. Try again later; the service's log says what it was.")
     if "text/html" not in request.headers.get("accept", "") or "hx-request" in request.headers:
-        return _error(500, "INTERNAL_ERROR", said)
+        return _error(status, code, said)
     language = i18n.negotiate(request)
     _ = i18n.catalog(language).gettext
     title = html.escape(_("This did not work"))
     return HTMLResponse(
-        f'<!doctype html><html lang="{language.tag}"><meta charset="utf-8"><title>{title}</title>'
-        f"<h1>{title}</h1><p>{html.escape(_(said))}</p><p><code>INTERNAL_ERROR</code></p></html>",
-        status_code=500,
+        f'<!doctype html><html lang="{language.tag}"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        f"<title>{title}</title><h1>{title}</h1><p>{html.escape(_(said))}</p><p><code>{code}</code></p></html>",
+        status_code=status,
         headers={"vary": "HX-Request, Accept-Language, Cookie", "content-language": language.tag},
     )

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_datetime, format_skeleton, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -57,15 +57,16 @@ def time(when: dt.datetime | None, language: i18n.Language) -> Markup:
     )
 
 
-#: Babel's patterns of times on axes and in tables of figures; the script writes them in the reader's own time zone.
-_CLOCKS = {"hour": "HH:mm", "day": "EEE d", "date": "d MMM", "moment": "d MMM HH:mm"}
+#: Skeletons (CLDR) of times on axes and in tables of figures; the script writes them in the reader's own time zone.
+_CLOCKS = {"hour": ("Hm",), "day": ("Ed",), "date": ("MMMd",), "moment": ("MMMd", "Hm")}
 
 
 def clock(when: dt.datetime, kind: str, language: i18n.Language) -> Markup:
     """A ``<time>`` element with a time or day instead of an age; UTC until the script turns it."""
-    shown = format_datetime(when.astimezone(dt.UTC), _CLOCKS[kind], locale=i18n.locale(language))
+    utc, locale = when.astimezone(dt.UTC), i18n.locale(language)
+    shown = " ".join(format_skeleton(part, utc, locale=locale) for part in _CLOCKS[kind])
     return Markup('<time class="clock" data-clock="{}" datetime="{}">{}</time>').format(
-        kind, when.astimezone(dt.UTC).isoformat(timespec="seconds"), shown
+        kind, utc.isoformat(timespec="seconds"), shown
     )
 
 

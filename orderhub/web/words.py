@@ -170,6 +170,25 @@ ANSWER_KINDS: dict[str, str] = {
     "business": N_("Business answer"),
 }
 
+#: What a person did to a case, as the audit calls it; it stands behind the person's name.
+ACTIONS: dict[str, str] = {
+    "inbox.take": N_("took it"),
+    "inbox.assign": N_("assigned it"),
+    "inbox.release": N_("released it"),
+    "inbox.note": N_("added a note"),
+    "document.retry": N_("retried it"),
+    "document.discard": N_("discarded it"),
+    "document.restore": N_("brought it back"),
+    "document.release": N_("let it go on to its targets"),
+    "document.requeue": N_("had it sent again"),
+    "interchange.discard": N_("discarded the file"),
+    "interchange.restore": N_("brought the file back"),
+    "interchange.translate_again": N_("had the file translated again"),
+    "effect.look_up": N_("had it looked up"),
+    "effect.is_there": N_("said that it is there"),
+    "effect.is_not_there": N_("said that it is not there"),
+}
+
 #: Why something is in the inbox: states of a document, of a file, of an effect.
 CASE_STATES: dict[str, Look] = {
     "quarantined": DOCUMENT_STATES["quarantined"],

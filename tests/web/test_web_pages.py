@@ -176,6 +176,20 @@ def test_what_is_not_there_is_said_plainly(client, seeded: Seeded, path: str) ->
     assert client.get(path).json()["error"]["code"] in ("NOT_FOUND", "INVALID_REQUEST")
 
 
+def test_an_address_that_nothing_has_is_said_in_the_readers_language(client) -> None:
+    said = client.get("/nothing", headers={"accept": "text/html", "accept-language": "zh-CN"})
+    assert said.status_code == 404
+    assert "此地址没有内容" in said.text
+
+
+def test_who_may_not_read_gets_a_page_and_a_program_gets_json(client) -> None:
+    page = client.get("/documents", as_="nobody", headers={"accept": "text/html", "accept-language": "zh-CN"})
+    assert page.status_code == 403
+    assert page.headers["content-type"].startswith("text/html")
+    assert "您的账户无权查看此内容" in page.text
+    assert client.get("/documents", as_="nobody").json()["error"]["code"] == "NOT_ALLOWED"
+
+
 def test_empty_ledger_says_what_will_come(client) -> None:
     assert "No documents yet" in client.get("/documents").text
     assert "No files yet" in client.get("/files").text

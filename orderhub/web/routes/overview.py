@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from orderhub.ledger import inbox_reasons
 from orderhub.web import page
 from orderhub.web.overview import WINDOWS
 
@@ -22,7 +23,12 @@ def overview(request: Request) -> Response:
     asked = request.query_params.get("window", DEFAULT)
     window = asked if asked in WINDOWS else DEFAULT
     view = page.watching_of(request).overview(window)
-    context: dict[str, Any] = {"view": view, "windows": WINDOWS, "here": "overview"}
+    context: dict[str, Any] = {
+        "view": view,
+        "windows": WINDOWS,
+        "reasons": inbox_reasons.WORDS,
+        "here": "overview",
+    }
     if page.is_partial(request):
         return page.unless_seen(request, page.render(request, "overview_live.html", **context))
     return page.render(request, "overview.html", **context)

@@ -11,7 +11,7 @@
   // the reader's own way of writing times, where it is one of the page's language
   const region = (navigator.languages || []).find((tag) => tag.split("-")[0] === root.lang.split("-")[0]) || root.lang;
   const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
-  const absolute = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "medium" });
+  const absolute = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "long" }); // long: with its zone
   const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   function ages(from = document) {
     for (const element of all("time.ago", from)) {
@@ -36,6 +36,7 @@
       const when = new Date(element.dateTime);
       const text = clocks[element.dataset.clock].format(when);
       if (element.textContent !== text) element.textContent = text;
+      element.title = absolute.format(when);
     }
   }
   setInterval(ages, 10000);
