@@ -2,14 +2,17 @@
 
 Under ``.sent`` of the folder stands what was sent. ``<name>.ready`` is the file itself, whole and not yet given; ``<name>.given`` is
 made before the file is moved from there to its place. So whatever breaks off, the next call knows: ready alone, or both: it was not
-given, and is now; given alone: it was.
+given, and is now; given alone: it was. One worker at a time looks and gives, so that what it saw is still so.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from orderhub.errors import ConnectorUnavailable
 from orderhub.transport.payload import mark_of, payload, with_key
 
 _KEPT = ".sent"
+#: Seconds to wait for another worker that gives a file there, and between two looks.
+_LONGEST_WAIT, _PAUSE = 30.0, 0.01
 
 
 class SendFile:
@@ -44,9 +49,10 @@ class SendFile:
         ready, given = self._kept / f"{name}.ready", self._kept / f"{name}.given"
         try:
             self._kept.mkdir(parents=True, exist_ok=True)
-            if not given.exists() and not ready.exists():
-                _write(self._kept / f"{name}.{os.getpid()}.part", ready, data)
-            self._give(name)
+            with _alone(self._kept):
+                if not given.exists() and not ready.exists():
+                    _write(self._kept / f"{name}.{os.getpid()}.part", ready, data)
+                self._give(name)
         except OSError as error:
             raise _unavailable(self._folder, error) from error
         return name
@@ -54,15 +60,18 @@ class SendFile:
     def find(self, marks: Collection[str]) -> dict[str, str]:
         """What was given; what is ready is given now, before anybody thinks of sending it again."""
         found: dict[str, str] = {}
-        for mark in marks:
-            name = _name(mark)
-            try:
-                if (self._kept / f"{name}.ready").exists():
-                    self._give(name)
-                if (self._kept / f"{name}.given").exists():
-                    found[mark] = name
-            except OSError as error:
-                raise _unavailable(self._folder, error) from error
+        if not self._kept.is_dir():
+            return found
+        try:
+            with _alone(self._kept):
+                for mark in marks:
+                    name = _name(mark)
+                    if (self._kept / f"{name}.ready").exists():
+                        self._give(name)
+                    if (self._kept / f"{name}.given").exists():
+                        found[mark] = name
+        except OSError as error:
+            raise _unavailable(self._folder, error) from error
         return found
 
     def look(self) -> None:
@@ -83,6 +92,25 @@ class SendFile:
 
 def _name(mark: str) -> str:
     return f"ORDERS05_{hashlib.sha256(mark.encode()).hexdigest()[:32]}.xml"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """A lock that ends with its holder, however that ends.
+
+    :raises OSError: another one has it for long.
+    """
+    until = time.monotonic() + _LONGEST_WAIT
+    with (folder / ".lock").open("wb") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise OSError("another worker is at work in it") from error
+            time.sleep(_PAUSE)
+        yield
 
 
 def _write(part: Path, ready: Path, data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,6 +84,29 @@ def test_killed_at_any_step_an_order_is_given_once(
     assert again.load([item])[0].state is OutcomeState.UNCHANGED
     assert got + taken(tmp_path) == [b"<ORDERS05>F-1</ORDERS05>"]
     assert not list(tmp_path.rglob("*.ready"))
+
+
+def test_a_worker_that_was_asleep_does_not_give_again_what_another_gave_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease ran out between its look and its file; SAP has taken the other one's away by then."""
+    (tmp_path / "in").mkdir()
+    item = load_item(sample_order("F-1"))
+    other = threading.Thread(target=lambda: connector(tmp_path).load([item]))
+    write: Callable[..., None] = sap_file._write
+    got: list[bytes] = []
+
+    def slowly(*arguments: Any) -> None:
+        if not other.ident:
+            other.start()
+            other.join(1)  # longer than it takes, unless it waits for this one
+            got.extend(taken(tmp_path))
+        write(*arguments)
+
+    monkeypatch.setattr(sap_file, "_write", slowly)
+    connector(tmp_path).load([item])
+    other.join()
+    assert got + taken(tmp_path) == [b"<ORDERS05>F-1</ORDERS05>"]
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
