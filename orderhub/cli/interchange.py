@@ -38,7 +38,7 @@ def find(
             "state": row.state.value,
             "documents": row.documents,
             "error": row.problem
-            or (f"{row.findings[0].code} at {row.findings[0].place}" if row.findings else ""),
+            or (f"{row.first_finding.code} at {row.first_finding.place}" if row.first_finding else ""),
         }
         for row in rows
     ]

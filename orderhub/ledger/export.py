@@ -63,7 +63,7 @@ FILE_COLUMNS: Mapping[str, Callable[[InterchangeRow], Cell]] = {
     "flow": lambda row: row.flow,
     "documents": lambda row: row.documents,
     "findings": lambda row: row.finding_count,
-    "problem": lambda row: row.problem or (row.findings[0].message if row.findings else None),
+    "problem": lambda row: row.problem or (row.first_finding.message if row.first_finding else None),
     "size": lambda row: row.size,
     "sha256": lambda row: row.sha256,
     "received_at": lambda row: row.received_at,

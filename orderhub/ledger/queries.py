@@ -51,7 +51,8 @@ _SIMPLE = ("company", "environment", "agreement", "type", "number", "interchange
 _ROW = """
     d.id, d.interchange_id, i.name AS file, d.company, d.environment, d.flow, d.agreement, d.type, d.number, d.revision,
     d.ordinal, d.generation, d.state, d.buyer, d.supplier, d.issued_on, d.finding_count,
-    d.findings -> 0 AS first_finding, i.received_at, d.updated_at,
+    coalesce(jsonb_path_query_first(d.findings, '$[*] ? (@.severity == "error")'), d.findings -> 0) AS first_finding,
+    i.received_at, d.updated_at,
     (SELECT jsonb_object_agg(o.target, o.reference) FROM ledger.outbox AS o
      WHERE o.document_id = d.id AND o.reference IS NOT NULL) AS refs
 """

@@ -11,7 +11,7 @@ import msgspec
 
 from orderhub.connector import LoadItem
 from orderhub.documents import Document, from_canonical
-from orderhub.findings import Finding, Place
+from orderhub.findings import Finding, Place, Severity
 from orderhub.ledger.states import DocumentState, Environment, InterchangeState, OutboxState
 
 
@@ -365,6 +365,12 @@ class InterchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     received_at: dt.datetime
     settled_at: dt.datetime | None
     run: int | None
+
+    @property
+    def first_finding(self) -> Finding | None:
+        """What it is kept back for: its first error, else its first finding."""
+        errors = (finding for finding in self.findings if finding.severity is Severity.ERROR)
+        return next(errors, self.findings[0] if self.findings else None)
 
 
 class AcknowledgementRow(msgspec.Struct, frozen=True, kw_only=True):
