@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -73,7 +74,15 @@ def test_a_connection_of_airflow_becomes_credentials_and_an_unknown_one_is_left_
     }
 
 
-@pytest.mark.alone
+def asking() -> list[psutil.Process]:
+    """The processes that ask Airflow for this one."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+            found += [child] if "orderhub.airflow.connections" in child.cmdline() else []
+    return found
+
+
 def test_others_ask_airflow_in_a_process_of_its_own_secrets_backend_first(tmp_path: Path) -> None:
     kept = {"erp": {**ERP, "host": "from-the-backend.example.com"}, "dotted": ERP}
     (tmp_path / "connections.json").write_text(json.dumps(kept), encoding="utf-8")
@@ -86,7 +95,7 @@ def test_others_ask_airflow_in_a_process_of_its_own_secrets_backend_first(tmp_pa
             {"connections_file_path": str(tmp_path / "connections.json")}
         ),
     }
-    ask = AirflowConnections(surroundings, "", idle=1.0)
+    ask = AirflowConnections(surroundings, "", kept=3600, idle=1.0)
     try:
         erp = ask("erp")
         assert erp is not None
@@ -100,15 +109,12 @@ def test_others_ask_airflow_in_a_process_of_its_own_secrets_backend_first(tmp_pa
             extra={"sslmode": "require", "database": "sales"},
         )
         assert ask("nobody") is None
-        began = time.monotonic()
-        assert ask("erp") == erp
-        assert time.monotonic() - began < 0.05, "asked again although it was told a moment ago"
-        me = psutil.Process()
-        end = time.monotonic() + 10
-        while any("orderhub.airflow.connections" in child.cmdline() for child in me.children()):
+        end = time.monotonic() + 60
+        while asking():
             assert time.monotonic() < end, "its process stays"
             time.sleep(0.1)
-        assert ask("plain") == plain
+        assert (ask("erp"), ask("plain")) == (erp, plain)
+        assert asking() == [], "asked again although it was told a moment ago"
         assert "airflow" not in sys.modules
     finally:
         ask.close()
@@ -131,7 +137,7 @@ class Hub:
         self.client = httpx.Client(
             base_url=stack.endpoints.airflow_url,
             headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import shutil
 from collections.abc import Iterator
@@ -181,6 +182,13 @@ def test_an_answer_that_cannot_be_sent_keeps_its_number_is_told_and_goes_out_lat
             (1, "failed", "CONNECTOR_UNAVAILABLE"),
             (2, "failed", "CONNECTOR_UNAVAILABLE"),
         ]
+        pauses = at.rows("SELECT next_attempt_at - updated_at AS pause FROM ledger.reply_sending")
+        assert all(row["pause"] > dt.timedelta(seconds=1) for row in pauses)
+        with at.ctx.ledger.begin() as connection:
+            # a longer time, so that it does not come while this test looks
+            connection.exec_driver_sql(
+                "UPDATE ledger.reply_sending SET next_attempt_at = next_attempt_at + interval '1 hour'"
+            )
         with at.ctx.ledger.begin() as connection:
             assert at.flow.name not in backlog.flows_with_work(connection)  # not yet
             connection.exec_driver_sql("UPDATE ledger.reply_sending SET next_attempt_at = clock_timestamp()")

@@ -90,7 +90,10 @@ def test_a_connection_cut_anywhere_loses_nothing_and_doubles_nothing(
     for name in GOOD:
         drop(partner, name)
     proxy.cut_after_pieces_sent(*range(3, 75, 3))
-    for _ in range(12):
+    for number in range(60):
+        # how many pieces a connection has depends on how much comes at once
+        if number >= 12 and proxy.cuts > 6:
+            break
         try:
             at.run()
         except ConnectorUnavailable:

@@ -384,11 +384,13 @@ def test_after_a_time_out_the_order_is_looked_up_and_not_sent_twice(
     exchange: soap.Exchange, make: Make
 ) -> None:
     """The server took the order and never answered."""
-    slow = {**soap.HTTP, "timeout_seconds": 1, "retry": {"attempts": 1}}
-    settings = {"load": BY_PARAMETERS | {"idempotent": False}, "http": slow}
+    patient = {**soap.HTTP, "timeout_seconds": 30}
+    settings = {"load": BY_PARAMETERS | {"idempotent": False}, "http": patient}
+    assert make(**settings).check().ok, "the documents are here before anything is slow"
     items = [load_item(sample_order(f"T-{number}")) for number in range(3)]
     exchange.does(then="hang", forgetful=True)
-    outcomes = make(**settings).load(items)
+    quick = {**patient, "timeout_seconds": 3, "retry": {"attempts": 1}}
+    outcomes = make(**settings | {"http": quick}).load(items)
     assert {outcome.state for outcome in outcomes} == {OutcomeState.UNCLEAR}
     assert exchange.effects([item.key for item in items]) == {items[0].key: 1}
     exchange.does(forgetful=True)
