@@ -142,6 +142,7 @@ def parse_yaml(data: bytes | str, *, name: str) -> Value:
     """Parse bytes (UTF-8) or text; :class:`YamlError` with line and column."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
 
     if isinstance(data, bytes):
         try:
@@ -166,10 +167,18 @@ def parse_yaml(data: bytes | str, *, name: str) -> Value:
             todo="Check indentation, brackets and quotes here; an expression with ': ' or ' #' in it needs quotes.",
             place=Place(file=name, line=mark.line + 1, column=mark.column + 1) if mark else Place(file=name),
         ) from error
-    except YAMLError as error:
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise YamlError(
             f"This is not YAML: {str(error).splitlines()[0]}.",
             todo="Remove the characters that YAML does not allow.",
+            place=Place(file=name, line=line, column=column),
+        ) from error
+    except YAMLError as error:
+        raise YamlError(
+            f"This is not YAML: {str(error).splitlines()[0]}.",
+            todo="Check the file with a YAML checker.",
             place=Place(file=name),
         ) from error
     except (

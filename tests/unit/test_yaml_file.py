@@ -41,6 +41,7 @@ def test_yaml_1_2_words() -> None:
         ("? [a]\n: 1", "key must be a plain word", 1),
         ("", "empty", 1),
         ('a: "\\ud800"', "surrogate", 1),
+        ("a: 1\nü: \x07", "unacceptable character #x0007", 2),
     ],
 )
 def test_what_is_refused(text: str, what: str, line: int) -> None:
