@@ -161,6 +161,28 @@ def test_a_transaction_that_ended_late_is_not_lost_within_the_overlap(
     assert list(connector.pull("suppliers", again[-1].bookmark)) == []
 
 
+def test_a_late_change_behind_a_later_one_of_the_same_thing_is_not_lost(
+    make: Callable[..., Connector[Any]], people: Session, erp: Endpoints, mark: str
+) -> None:
+    """Of two transactions that write one supplier the one that began first ends last, after a pull."""
+    category, [supplier] = suppliers_of(people, mark, 1)
+    connector = make(category=category, overlap_seconds=60)
+    people.write("party.party", [supplier], {"name": f"{mark} renamed"})
+    bookmark = now(connector, "suppliers")
+    assert not connector.waiting("suppliers", bookmark)
+    with psycopg.connect(erp.erp_database_url) as database:
+        database.execute(
+            "UPDATE party_address SET city = 'Bergen', write_date = party.write_date - interval '5 seconds' "
+            "FROM party_party AS party WHERE party.id = party_address.party AND party.id = %s",
+            (supplier,),
+        )
+    assert connector.waiting("suppliers", bookmark)
+    [late] = connector.pull("suppliers", bookmark)
+    [record] = records([late])
+    assert (record["name"], record["address"]["city"]) == (f"{mark} renamed", "Bergen")
+    assert not connector.waiting("suppliers", late.bookmark)
+
+
 def test_items_are_pulled_with_what_people_put_aside_and_as_exact_as_they_are(
     make: Callable[..., Connector[Any]], people: Session
 ) -> None:
