@@ -141,7 +141,7 @@ class OutcomeState(StrEnum):
     UNCLEAR = "unclear"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a target did with one document.
 
     ``reference`` is the target's own name for it, for people (``PO-00017``); ``version`` the version it got where the

@@ -14,6 +14,7 @@ _AGAIN = (1205, 1213)
 _REFUSED = (1044, 1045, 1049, 1142, 1143, 1146, 1148, 1227, 1698, 3948, 4166)
 #: From here on numbers are the client's: connections that are lost.
 _CLIENT = 2000
+_UNKNOWN_COLUMN = 1054
 
 
 class MariaDbFailures:
@@ -26,6 +27,9 @@ class MariaDbFailures:
 
     def about_data(self, error: BaseException) -> bool:
         return isinstance(_origin(error), pymysql.err.DataError | pymysql.err.IntegrityError)
+
+    def unknown_column(self, error: BaseException) -> bool:
+        return _number(error) == _UNKNOWN_COLUMN
 
     def lost(self, error: BaseException) -> bool:
         if isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated:

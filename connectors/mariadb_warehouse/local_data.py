@@ -13,8 +13,8 @@ from typing import Any
 import pymysql
 from pymysql.connections import Connection, MySQLResult
 
-#: Bytes of one packet: few enough for any max_allowed_packet, enough that packets do not cost.
-_PACKET = 256 * 1024
+#: Bytes of one packet: so few that the server takes in one while the next is written, enough that packets do not cost.
+_PACKET = 64 * 1024
 
 
 class LocalDataError(pymysql.err.DataError):

@@ -15,6 +15,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from orderhub.connector import LoadItem, Outcome, OutcomeState
 from orderhub.documents import Document, canonical_bytes, content_hash
 from orderhub.errors import ConnectorRefused
@@ -49,8 +51,8 @@ class Current(NamedTuple):
     valid_from: dt.datetime
 
 
-class Version(NamedTuple):
-    """A version to add."""
+class Version(msgspec.Struct, frozen=True, gc=False):
+    """A version to add. Not for the garbage collector, nor are loads: thousands of them live in a batch, in no cycle."""
 
     item: LoadItem
     id: int
@@ -61,7 +63,7 @@ class Version(NamedTuple):
     load_id: int
 
 
-class Load(NamedTuple):
+class Load(msgspec.Struct, frozen=True, gc=False):
     """A key to note."""
 
     id: int

@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from orderhub.star import rows
@@ -20,6 +21,8 @@ Value: TypeAlias = str | int | bool | Decimal | dt.date | None
 Moment = Callable[[dt.datetime], dt.datetime]
 
 _SEPARATOR = "\x1f"
+#: Hashes that are kept: those of a batch are asked for first and written then.
+_KEPT = 1 << 14
 
 
 def aware(moment: dt.datetime) -> dt.datetime:
@@ -32,11 +35,13 @@ def naive(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
+@lru_cache(_KEPT)
 def key_hash(key: str) -> str:
     """SHA-256 of an idempotency key, hex."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@lru_cache(_KEPT)
 def name_hash(name: Name) -> str:
     """SHA-256 of company, environment and identity, hex. No collation, case or trailing space makes two names one."""
     return hashlib.sha256(_SEPARATOR.join(name).encode("utf-8", "surrogatepass")).hexdigest()

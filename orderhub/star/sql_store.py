@@ -148,6 +148,18 @@ def missing_tables(connection: sa.Connection, star: Star) -> list[str]:
     return [table.name for table in star.all() if table.name not in there]
 
 
+def missing_columns(connection: sa.Connection, star: Star) -> dict[str, list[sa.Column[Any]]]:
+    """Columns that tables of the database lack, by the table's name; tables that are not there are left out."""
+    inspector = sa.inspect(connection)
+    there = {name.lower() for name in inspector.get_table_names()}
+    found = {}
+    for table in star.all():
+        if table.name in there:
+            columns = {column["name"].lower() for column in inspector.get_columns(table.name)}
+            found[table.name] = [column for column in table.columns if column.name not in columns]
+    return {name: lacking for name, lacking in found.items() if lacking}
+
+
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
 import sqlalchemy.exc
+from sqlalchemy.schema import CreateColumn
 
 from orderhub.connector import Capability, Connector, ConnectorSettings, Health, LoadItem, Outcome
 from orderhub.errors import ConnectorError, ConnectorRefused, ConnectorUnavailable, OutcomeUnclear
@@ -39,6 +41,9 @@ class Failures(Protocol):
 
     def about_data(self, error: BaseException) -> bool:
         """Whether the server refused the content."""
+
+    def unknown_column(self, error: BaseException) -> bool:
+        """Whether the server knows no column of a name that a statement has."""
 
     def lost(self, error: BaseException) -> bool:
         """Whether the connection went, so that nobody can say what the server did."""
@@ -87,6 +92,7 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
         try:
             with self._connected() as connection:
                 missing = sql_store.missing_tables(connection, self.star)
+                lacking, dialect = sql_store.missing_columns(connection, self.star), connection.dialect
         except ConnectorError as error:
             return Health(ok=False, sentence=f"{error.what} {error.todo}")
         except self._errors() as error:
@@ -94,6 +100,9 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
             return Health(ok=False, sentence=f"The warehouse cannot be reached: {said}.")
         if missing and not self.settings.create_tables:
             return Health(ok=False, sentence=f"The warehouse lacks {', '.join(missing)}.")
+        if lacking:
+            old = outdated(lacking, dialect)
+            return Health(ok=False, sentence=f"{old.what} {old.todo}")
         later = f" {len(missing)} of its tables are made by the first load." if missing else ""
         return Health(ok=True, sentence=f"The warehouse can be reached.{later}")
 
@@ -116,7 +125,7 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
                     return {}
                 return as_found(self.make_store(connection).answers(keys))
         except self._errors() as error:
-            raise self.failures.typed(error) from error
+            raise self._typed(error) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,6 +141,14 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
     def _errors(self) -> tuple[type[Exception], ...]:
         return (sqlalchemy.exc.SQLAlchemyError, OSError, UnicodeError, *self.failures.errors)
 
+    def _typed(self, error: Exception) -> ConnectorRefused | ConnectorUnavailable:
+        """The hub's error; that a table is older than the hub is said with what it lacks."""
+        if self.failures.unknown_column(error):
+            with suppress(*self._errors()), self._connected() as connection:
+                if lacking := sql_store.missing_columns(connection, self.star):
+                    return outdated(lacking, connection.dialect)
+        return self.failures.typed(error)
+
     def _write(self, items: list[LoadItem]) -> list[Outcome]:
         for attempt in range(_ATTEMPTS):
             try:
@@ -141,7 +158,7 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
                     continue
                 if self.failures.about_data(error) or isinstance(error, UnicodeError):
                     raise Refused(self.failures.in_words(error)) from error
-                raise self.failures.typed(error) from error
+                raise self._typed(error) from error
         raise AssertionError("unreachable")
 
     def _transaction(self, items: list[LoadItem]) -> list[Outcome]:
@@ -167,3 +184,22 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
         except self._errors() as error:
             raise self.failures.typed(error) from error
         self._created = True
+
+
+def outdated(lacking: Mapping[str, Sequence[sa.Column[Any]]], dialect: sa.Dialect) -> ConnectorUnavailable:
+    """Tables that were made before the hub knew all their columns: which they are, and the statements that add them.
+
+    The hub changes no table that is there. Loads wait, and go on when the columns are added.
+    """
+    said = [
+        f"{name} lacks {', '.join(column.name for column in columns)}" for name, columns in lacking.items()
+    ]
+    quoted = dialect.identifier_preparer
+    statements = []
+    for name, columns in lacking.items():
+        added = ", ".join(str(CreateColumn(column).compile(dialect=dialect)).strip() for column in columns)
+        statements.append(f"ALTER TABLE {quoted.quote(name)} ADD ({added});")
+    return ConnectorUnavailable(
+        f"The warehouse's tables are older than the hub: {'; '.join(said)}.",
+        todo=f"Let its administrator run: {' '.join(statements)} Loads wait, and go on by themselves afterwards.",
+    )

@@ -40,6 +40,7 @@ _REFUSED = (
     "ORA-12514",
     "DPY-6001",
 )
+_UNKNOWN_COLUMN = "ORA-00904"
 
 
 def connect(credentials: Credentials, *, name: str, seconds: float) -> oracledb.Connection:
@@ -88,6 +89,9 @@ class OracleFailures:
 
     def about_data(self, error: BaseException) -> bool:
         return code(error) in _DATA or isinstance(_origin(error), oracledb.DataError)
+
+    def unknown_column(self, error: BaseException) -> bool:
+        return code(error) == _UNKNOWN_COLUMN
 
     def lost(self, error: BaseException) -> bool:
         if isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated:

@@ -42,7 +42,8 @@ class WarehousePort:
             return Health(ok=False, sentence=f"The warehouse cannot be reached: {_reason(error)}.")
         if missing:
             return Health(
-                ok=False, sentence=f"The warehouse lacks {', '.join(missing)}; run its migrations first."
+                ok=False,
+                sentence=f"The warehouse lacks {', '.join(missing)}; `orderhub up` brings its tables up to date.",
             )
         return Health(ok=True, sentence="The warehouse can be reached and has its tables.")
 
@@ -117,7 +118,7 @@ def _typed(error: Exception) -> ConnectorUnavailable | ConnectorRefused:
     if _state(error)[:2] in ("42", "3F", "28"):
         return ConnectorRefused(
             f"The warehouse's database refused: {_reason(error)}.",
-            todo="Run the migrations and check the rights of the hub's database user.",
+            todo="Start the hub again (`orderhub up` brings its tables up to date), and check the rights of its database user.",
         )
     return ConnectorUnavailable(
         f"The warehouse cannot be reached: {_reason(error)}.", todo="Check the database; the hub tries again."

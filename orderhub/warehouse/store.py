@@ -2,12 +2,15 @@
 
 A merge holds an advisory lock of its table to the end of the transaction: merges of one table run one after the other,
 so that two of them never decide about the same order at the same moment. The unique indexes hold without it too.
+
+Every look-up of a merge is planned for the tables as they are then. psycopg prepares what it runs often, and a plan that was
+made while a table was small or empty (a scan of it for every name) would take minutes in one that has grown since.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import psycopg
@@ -19,19 +22,20 @@ from orderhub.star import text as star_text
 from orderhub.star.merge import Closing, Current, Known, Load, Name, Version
 from orderhub.star.tables import Table
 
-#: Pieces handed to COPY at once, in rows or orders.
-_PIECE = 500
+#: Rows or orders handed to COPY at once: so few that the server takes in a piece while the next one is written.
+_PIECE = 50
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:lock)), transaction_timestamp()")
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtext(:lock)), transaction_timestamp(), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true)"
+)
 _KNOWN = text("SELECT key, reference, version FROM warehouse.load WHERE key = ANY(CAST(:keys AS text[]))")
 _CURRENT = """
-    SELECT c.company, c.environment, c.identity, c.id, c.version, c.revision, c.content_hash, c.valid_from
-    FROM unnest(CAST(:companies AS text[]), CAST(:environments AS text[]), CAST(:identities AS text[]))
-        AS n(company, environment, identity)
-    JOIN warehouse.{table} AS c ON c.identity = n.identity AND c.environment = n.environment AND c.company = n.company
-        AND c.valid_to IS NULL
+    SELECT identity, id, version, revision, content_hash, valid_from FROM warehouse.{table}
+    WHERE identity = ANY(CAST(:identities AS text[])) AND environment = :environment AND company = :company
+        AND valid_to IS NULL
 """
-_RESERVE = text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
+_RESERVE = text("SELECT array_agg(nextval(CAST(:sequence AS regclass))) FROM generate_series(1, :count)")
 _CLOSE = """
     UPDATE warehouse.{table} AS p SET valid_to = e.valid_to
     FROM unnest(CAST(:ids AS bigint[]), CAST(:moments AS timestamptz[])) AS e(id, valid_to)
@@ -54,16 +58,16 @@ class PostgresStore:
         return known(self._connection, keys)
 
     def current(self, table: Table, names: Sequence[Name]) -> Mapping[Name, Current]:
-        companies, environments, identities = zip(*names, strict=True)
-        found = self._connection.execute(
-            text(_CURRENT.format(table=table.name)),
-            {
-                "companies": list(companies),
-                "environments": list(environments),
-                "identities": list(identities),
-            },
-        )
-        return {Name(*row[:3]): Current(*row[3:]) for row in found}
+        identities: dict[tuple[str, str], list[str]] = {}
+        for company, environment, identity in names:
+            identities.setdefault((company, environment), []).append(identity)
+        statement = text(_CURRENT.format(table=table.name))
+        found: dict[Name, Current] = {}
+        for (company, environment), wanted in identities.items():
+            values = {"company": company, "environment": environment, "identities": wanted}
+            for identity, *current in self._connection.execute(statement, values):
+                found[Name(company, environment, identity)] = Current(*current)
+        return found
 
     def reserve(self, table: Table, versions: int, loads: int) -> tuple[Sequence[int], Sequence[int]]:
         return self._ids(table.name, versions), self._ids("load", loads)
@@ -91,7 +95,8 @@ class PostgresStore:
         if not count:
             return []
         values = {"sequence": f"warehouse.{table}_id_seq", "count": count}
-        return list(self._connection.execute(_RESERVE, values).scalars())
+        ids: list[int] = self._connection.execute(_RESERVE, values).scalar_one()
+        return ids
 
     def _close(self, table: str, column: str, closing: Sequence[Closing]) -> None:
         self._connection.execute(
@@ -109,9 +114,15 @@ class PostgresStore:
         # names are this package's own
         statement = f"COPY warehouse.{table} ({', '.join(columns)}) FROM STDIN"
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            stream = iter(rows)
-            while piece := "".join(islice(stream, _PIECE)):
+            for piece in pieces(rows):
                 copy.write(piece)
+
+
+def pieces(rows: Iterable[str]) -> Iterator[str]:
+    """Rows put together as COPY takes them."""
+    stream = iter(rows)
+    while piece := "".join(islice(stream, _PIECE)):
+        yield piece
 
 
 def known(connection: Connection, keys: Sequence[str]) -> dict[str, Known]:

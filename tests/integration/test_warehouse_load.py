@@ -233,3 +233,17 @@ def test_numbers_keep_every_digit(engine: Engine) -> None:
         "JOIN warehouse.purchase_order_line AS l ON l.order_id = o.id",
     )
     assert tuple(row) == (Decimal("1234567890123456789.123456789"), Decimal(1000))
+
+
+def test_look_ups_are_planned_for_the_tables_as_they_are(own_engine: Engine) -> None:
+    """A plan that was made while the tables were empty is not kept for when they have grown."""
+    with own_engine.connect() as connection:
+        for number in range(20):
+            warehouse.load(connection, [item(f"k{number}", order(f"A{number}"))])
+            connection.commit()
+        prepared = connection.exec_driver_sql(
+            "SELECT sum(generic_plans), count(*) FROM pg_prepared_statements "
+            "WHERE statement LIKE '%%warehouse.load WHERE key%%' "
+            "OR statement LIKE '%%warehouse.purchase_order%%WHERE identity%%'"
+        ).one()
+    assert tuple(prepared) == (0, 2)
