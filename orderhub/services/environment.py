@@ -40,7 +40,8 @@ def create(folder: Path, lock: Path, *, editable: Path | None = None) -> None:
                 f"{sys.executable} cannot make environments (ensurepip is missing). Install its venv package, on "
                 f"Debian and Ubuntu: apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv."
             ) from error
-    packages = ["install", "--quiet", "--require-hashes", "-r", str(lock)]
+    # pip compiles what it installs, uv only when told: else every process does it again where nothing may be written
+    packages = ["install", "--quiet", "--compile", "--require-hashes", "-r", str(lock)]
     projects = (
         ["install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(editable)] if editable else []
     )
