@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from disturbances import may_mount
-from trial import Plan, Result, Trial
+from plan import Plan, Result
+from trial import Trial
 
 from orderhub.services.stack import Stack
 

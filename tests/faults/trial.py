@@ -10,88 +10,26 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from count import Count
 from disturbances import SmallDisk, end_sessions, flush_valkey, kill_valkey, restart_erp, small_tablespace
-from orders import MASTER, PROJECT, Consignment, consignment
+from orders import PROJECT, Consignment, consignment
+from plan import SESSIONS_AT_ONCE, Plan, Result
 from ruamel.yaml import YAML
 from workers import Workers
 
-from connectors.tryton.client import TrytonClient
-from orderhub.connector import Credentials
 from orderhub.services import postgres
-from orderhub.services.endpoints import Endpoints
 from orderhub.services.stack import Stack
 from orderhub.services.tryton import health
 
 FLOW = "edifact_orders"
-#: So many sessions are ended at one moment, when there are so many.
-SESSIONS_AT_ONCE = 2
 #: What the system and the database say about a full disk.
 FULL = b"No space left on device"
 #: How long a disk is full, and how long the ERP is away (seconds).
 FULL_SECONDS = 1.5
 AWAY_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a trial does. The same plan and seed kill at the same moments after the start of a worker."""
-
-    documents: int = 1000
-    kills: int = 50
-    seed: int = 1
-    workers: int = 2
-    lease_seconds: float = 3.0
-    batch_size: int = 40
-    #: Longest life of a worker that is to be killed (seconds); the moments are spread evenly up to it.
-    longest_life: float = 2.5
-    #: How long the work may stand still after the last kill (seconds).
-    patience: float = 60.0
-    targets: tuple[str, ...] = ("warehouse", "tryton")
-    #: Sessions of the database ended from outside, in all.
-    sessions: int = 0
-    #: Valkey is killed so often; it is emptied with every kill of a worker anyway.
-    valkey_kills: int = 0
-    #: The archive's disk, and that of the tables which are filled by COPY, is full so often for a moment.
-    full_archive: int = 0
-    full_tables: int = 0
-    #: The ERP is stopped and started again so often.
-    erp_stops: int = 0
-
-    @property
-    def events(self) -> list[str]:
-        """Everything that happens, in no order yet."""
-        return (
-            ["kill"] * self.kills
-            + ["sessions"] * -(-self.sessions // SESSIONS_AT_ONCE)
-            + ["valkey"] * self.valkey_kills
-            + ["full archive"] * self.full_archive
-            + ["full tables"] * self.full_tables
-            + ["erp"] * self.erp_stops
-        )
-
-
-@dataclass
-class Result:
-    """What was counted. ``faults`` is empty when every promise was kept."""
-
-    plan: Plan
-    sent: int = 0
-    files: int = 0
-    kills: int = 0
-    #: What else happened, how often.
-    happened: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    states: dict[str, int] = field(default_factory=dict)
-    #: What the killed workers held a lease of; ``between`` is pulling, starting or pausing.
-    interrupted: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    in_tryton: int = 0
-    in_warehouse: int = 0
-    conflicts_reported: int = 0
 
 
 class Trial:
@@ -115,8 +53,7 @@ class Trial:
         self.plan = plan
         self.folder = folder
         self.database_url = database_url
-        self.erp_stack = erp
-        self.erp: Endpoints | None = erp.endpoints if erp else None
+        self.erp = erp
         self.stores = stores
         self.disks: dict[str, SmallDisk] = {}
         self.prefix = f"F{plan.seed}X{random.randrange(16**5):05x}"
@@ -253,9 +190,9 @@ class Trial:
         if event == "valkey":
             kill_valkey(self.stores)
         elif event == "erp":
-            assert self.erp_stack is not None
-            url = self.erp_stack.endpoints.erp_url
-            restart_erp(self.erp_stack, away_seconds=AWAY_SECONDS, alive=lambda: health.answers(url))
+            assert self.erp is not None
+            url = self.erp.endpoints.erp_url
+            restart_erp(self.erp, away_seconds=AWAY_SECONDS, alive=lambda: health.answers(url))
         else:
             disk = self.disks[event.removeprefix("full ")]
             disk.fill()
@@ -349,158 +286,11 @@ class Trial:
         return []
 
     def _count(self, result: Result) -> None:
-        with psycopg.connect(self.database_url) as connection:
-            result.states = dict(
-                connection.execute(
-                    "SELECT state, count(*) FROM ledger.document WHERE state <> 'superseded' GROUP BY state"
-                ).fetchall()
-            )
-            whole_file_copies = connection.execute(
-                "SELECT coalesce(sum(o.messages), 0) FROM ledger.interchange i "
-                "JOIN ledger.interchange o ON o.id = i.duplicate_of WHERE i.state = 'duplicate'"
-            ).fetchone()
-            loaded = _by_number(
-                connection.execute(
-                    "SELECT number, id FROM ledger.document WHERE state = 'loaded' AND number LIKE %s",
-                    (f"{self.prefix}-%",),
-                ).fetchall()
-            )
-            conflicts = _by_number(
-                connection.execute(
-                    "SELECT number, id FROM ledger.document WHERE state = 'conflict'"
-                ).fetchall()
-            )
-            self._count_warehouse(connection, result)
-            self._count_answers(connection, result)
-        assert whole_file_copies is not None
-        seen = sum(result.states.values()) + int(whole_file_copies[0])
-        if seen != self.sent.sent:
-            result.faults.append(
-                f"{self.sent.sent} documents were sent, the ledger has {seen}: {result.states}"
-            )
-        for number in self.sent.versions:
-            if len(loaded.get(number, [])) != 1:
-                result.faults.append(
-                    f"{number} was loaded {len(loaded.get(number, []))} times by the ledger's account"
-                )
-        result.conflicts_reported = sum(len(found) for number, found in conflicts.items())
-        for number in self.sent.conflicts - set(conflicts):
-            result.faults.append(f"the conflict of {number} was not reported")
-        for number in set(conflicts) - self.sent.conflicts:
-            result.faults.append(f"{number} was reported as a conflict and is none")
-        if self.erp is not None and "tryton" in self.plan.targets:
-            self._count_tryton(result)
-
-    def _count_answers(self, connection: psycopg.Connection[tuple[object, ...]], result: Result) -> None:
-        """Every file is answered, by numbers without a gap, and what lies in the partner's folder are the stored bytes."""
-        numbers = connection.execute(
-            "SELECT count(*), count(DISTINCT number), coalesce(max(number), 0) FROM ledger.reply"
-        ).fetchone()
-        assert numbers is not None
-        if len(set(numbers)) != 1:
-            result.faults.append(
-                f"control numbers have gaps or doubles: count, distinct and last are {numbers}"
-            )
-        unanswered = connection.execute(
-            "SELECT i.name FROM ledger.interchange AS i WHERE i.problem IS NULL AND NOT EXISTS "
-            "(SELECT 1 FROM ledger.reply_sending AS s WHERE s.interchange_id = i.id)"
-        ).fetchall()
-        result.faults += [f"{row[0]} was not answered" for row in unanswered]
-        stored = {
-            str(row[0]): row[1]
-            for row in connection.execute(
-                "SELECT s.name, r.content FROM ledger.reply_sending AS s JOIN ledger.reply AS r ON r.id = s.reply_id"
-            )
-        }
-        written = {path.name: path.read_bytes() for path in (self.folder / "outbox").rglob("[!.]*.edi")}
-        if written != stored:
-            result.faults.append(
-                f"{len(stored)} answers are stored, {len(written)} lie in the partner's folder"
-            )
-
-    def _count_warehouse(self, connection: psycopg.Connection[tuple[object, ...]], result: Result) -> None:
-        """Every version counts: an order that is there in two versions was loaded twice."""
-        rows = connection.execute(
-            """
-            SELECT o.number, o.id, l.gtin, l.quantity FROM warehouse.purchase_order o
-            JOIN warehouse.purchase_order_line l ON l.order_id = o.id
-            WHERE o.number LIKE %s ORDER BY o.number, o.id, l.position
-            """,
-            (f"{self.prefix}-%",),
-        ).fetchall()
-        versions: dict[tuple[str, int], list[tuple[str, int]]] = {}
-        for number, version, gtin, quantity in rows:
-            versions.setdefault((str(number), int(str(version))), []).append((str(gtin), int(str(quantity))))
-        found: dict[str, list[tuple[tuple[str, int], ...]]] = {}
-        for (number, _), lines in versions.items():
-            found.setdefault(number, []).append(tuple(lines))
-        result.in_warehouse = len(versions)
-        self._compare(result, "the warehouse", found)
-
-    def _count_tryton(self, result: Result) -> None:
-        """Asked over Tryton's own RPC: confirmed purchases by their reference, and nothing else under it."""
-        assert self.erp is not None
-        credentials = Credentials(
-            url=self.erp.erp_url,
-            user=self.erp.erp_user,
-            secret=self.erp.erp_password,
-            extra={"database": self.erp.erp_database},
-        )
-        client = TrytonClient(credentials, connect_seconds=5, timeout_seconds=120)
-        context: dict[str, object] = {}
-        try:
-            [preferences] = [client.call("model.res.user.get_preferences", True, context, effect=False)]
-            context = {"company": preferences.get("company")}
-            purchases = client.call(
-                "model.purchase.purchase.search_read",
-                [("reference", "like", f"{self.prefix}-%")],
-                0,
-                None,
-                None,
-                ["reference", "state"],
-                context,
-                effect=False,
-            )
-            lines = client.call(
-                "model.purchase.line.search_read",
-                [("purchase.reference", "like", f"{self.prefix}-%")],
-                0,
-                None,
-                [("id", "ASC")],
-                ["purchase", "product.code", "quantity"],
-                context,
-                effect=False,
-            )
-        finally:
-            client.close()
-        gtins = {item["code"]: item["gtin"] for item in MASTER["items"].values()}
-        contents: dict[int, list[tuple[str, int]]] = {}
-        for line in lines:
-            product = line.get("product.") or {}
-            contents.setdefault(line["purchase"], []).append((gtins[product["code"]], int(line["quantity"])))
-        found: dict[str, list[tuple[tuple[str, int], ...]]] = {}
-        for purchase in purchases:
-            if purchase["state"] not in ("confirmed", "processing", "done"):
-                result.faults.append(f"{purchase['reference']} is {purchase['state']} in Tryton")
-            found.setdefault(purchase["reference"], []).append(tuple(contents.get(purchase["id"], ())))
-        result.in_tryton = len(purchases)
-        self._compare(result, "Tryton", found)
-
-    def _compare(
-        self, result: Result, where: str, found: dict[str, list[tuple[tuple[str, int], ...]]]
-    ) -> None:
-        for number, versions in self.sent.versions.items():
-            there = found.get(number, [])
-            if not there:
-                result.faults.append(f"{number} is lost: {where} does not have it")
-            elif len(there) > 1:
-                result.faults.append(f"{number} is {len(there)} times in {where}")
-            elif there[0] not in versions:
-                result.faults.append(f"{number} has a content in {where} that nobody sent: {there[0]}")
-
-
-def _by_number(rows: list[tuple[object, ...]]) -> dict[str, list[object]]:
-    found: dict[str, list[object]] = {}
-    for number, value in rows:
-        found.setdefault(str(number), []).append(value)
-    return found
+        Count(
+            result,
+            self.sent,
+            prefix=self.prefix,
+            database_url=self.database_url,
+            outbox=self.folder / "outbox",
+            erp=self.erp.endpoints if self.erp and "tryton" in self.plan.targets else None,
+        ).everything()
