@@ -1,12 +1,18 @@
-"""A way to Tryton past the connector, to ask what is really there, and a line to it that can be cut."""
+"""A way to Tryton past the connector, to ask what is really there, and a line to it that can be cut.
+
+The fixtures are for who imports them.
+"""
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from servers.line import Line
 
 from orderhub.connector import Connector, Credentials
@@ -16,6 +22,7 @@ from orderhub.services.tryton.rpc import Session
 from orderhub.testing import PortsForTests
 
 ORDERED = ["confirmed", "processing", "done"]
+_numbers = itertools.count(1)
 
 
 def ports_of(endpoints: Endpoints, url: str | None = None) -> PortsForTests:
@@ -72,3 +79,23 @@ def line_to(endpoints: Endpoints) -> Line:
         endpoints.erp_url,
         lambda request: b'"model.purchase.purchase.' in request or b'.create"' in request,
     )
+
+
+@pytest.fixture(scope="module")
+def people(erp: Endpoints) -> Iterator[Session]:
+    """What people do in Tryton, and how a test asks what is there."""
+    with session(erp) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
+    """``make(url, **settings)``: see ``connectors``."""
+    with connectors(erp) as build:
+        yield build
+
+
+@pytest.fixture
+def mark() -> str:
+    """What tells this test's codes and records from all others'."""
+    return f"{os.getpid()}x{next(_numbers)}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import erp_support
 import pytest
+from erp_support import people
 from hub_harness import PROJECT, Hub, ProjectFolders, hub
 
 from orderhub.connector import Outcome, OutcomeState
@@ -22,6 +23,7 @@ from orderhub.services.endpoints import Endpoints
 from orderhub.services.tryton.rpc import Session
 
 pytestmark = pytest.mark.integration
+__all__ = ["people"]
 
 EDIFACT = PROJECT / "samples" / "inbox" / "edifact_orders"
 
@@ -227,12 +229,6 @@ def test_in_doubt_decided_by_hand_when_the_target_cannot_answer(silent: tuple[Hu
 
 
 # --- a real ERP that falls silent -----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def people(erp: Endpoints) -> Iterator[Session]:
-    with erp_support.session(erp) as session:
-        yield session
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ import erp_support
 import httpx
 import msgspec
 import pytest
+from erp_support import make, people
 
 from connectors.tryton.connector import TrytonConnector
 from orderhub.connector import Connector, Credentials, LoadItem, Outcome, OutcomeState
@@ -27,21 +28,9 @@ from orderhub.services.tryton.rpc import Session
 from orderhub.testing import PortsForTests, load_item, sample_order
 
 pytestmark = pytest.mark.integration
+__all__ = ["make", "people"]
 replace = msgspec.structs.replace
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def people(erp: Endpoints) -> Iterator[Session]:
-    """What people do in Tryton, and how a test asks what is there."""
-    with erp_support.session(erp) as session:
-        yield session
-
-
-@pytest.fixture
-def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
-    with erp_support.connectors(erp) as build:
-        yield build
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import erp_support
 import msgspec
 import pytest
+from erp_support import make, mark, people
 from servers.line import Line
 
 from orderhub.connector import Connector, LoadItem, Outcome, OutcomeState
@@ -21,27 +20,11 @@ from orderhub.services.tryton.rpc import Session
 from orderhub.testing import load_item, sample_order
 
 pytestmark = pytest.mark.integration
+__all__ = ["make", "mark", "people"]
 replace = msgspec.structs.replace
 _numbers = itertools.count(1)
 BOTH = frozenset(("supplier", "item"))
 NOTHING: frozenset[str] = frozenset()
-
-
-@pytest.fixture(scope="module")
-def people(erp: Endpoints) -> Iterator[Session]:
-    with erp_support.session(erp) as session:
-        yield session
-
-
-@pytest.fixture
-def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
-    with erp_support.connectors(erp) as build:
-        yield build
-
-
-@pytest.fixture
-def mark() -> str:
-    return f"{os.getpid()}z{next(_numbers)}"
 
 
 def supplier_of(mark: str, **changes: Any) -> Supplier:

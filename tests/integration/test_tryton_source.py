@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import erp_support
 import psycopg
 import pytest
+from erp_support import mark, people
 from hub_harness import Hub, ProjectFolders, hub
 from servers.line import Line
 
@@ -27,17 +27,10 @@ from orderhub.services.tryton.rpc import Session
 from orderhub.testing import load_item, sample_order
 
 pytestmark = pytest.mark.integration
+__all__ = ["mark", "people"]
 FLOW = Path(__file__).with_name("tryton_flow")
 #: Longest wait for the server's worker, which makes the moves of a confirmed purchase.
 PATIENCE = 120.0
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def people(erp: Endpoints) -> Iterator[Session]:
-    """What people do in Tryton."""
-    with erp_support.session(erp) as session:
-        yield session
 
 
 @pytest.fixture
@@ -48,12 +41,6 @@ def make(erp: Endpoints) -> Iterator[Callable[..., Connector[Any]]]:
             return build(source=source)
 
         yield with_source
-
-
-@pytest.fixture
-def mark() -> str:
-    """What tells this test's records from all others'."""
-    return f"{os.getpid()}y{next(_numbers)}"
 
 
 def records(pulled: Sequence[Interchange]) -> list[dict[str, Any]]:
