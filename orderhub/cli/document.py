@@ -12,7 +12,7 @@ from orderhub.cli import hub
 from orderhub.cli.files import write_file, write_output
 from orderhub.cli.mapping_writing import register_document
 from orderhub.cli.output import Json, console, finding_rows, print_findings, print_json, print_table
-from orderhub.errors import ConfigError, LedgerError
+from orderhub.errors import ConfigError
 
 if TYPE_CHECKING:
     from orderhub.ledger.queries import DocumentFilter
@@ -109,12 +109,7 @@ def show(
     json_output: Json = False,
 ) -> None:
     """One document's whole path: file, findings with their places, timeline, effects, canonical form."""
-    from orderhub.ledger import queries
-
-    with hub.ledger() as engine, engine.connect() as connection:
-        path = queries.document_path(connection, document)
-    if path is None:
-        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    path = hub.document_path(document)
     if json_output:
         plain = msgspec.to_builtins(path, enc_hook=str)
         plain["canonical"] = msgspec.json.decode(path.canonical) if path.canonical else None
@@ -200,12 +195,7 @@ def findings(
     json_output: Json = False,
 ) -> None:
     """Only the findings of one document."""
-    from orderhub.ledger import queries
-
-    with hub.ledger() as engine, engine.connect() as connection:
-        path = queries.document_path(connection, document)
-    if path is None:
-        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    path = hub.document_path(document)
     if json_output:
         print_json(finding_rows(path.findings))
     else:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from orderhub.flows.registry import FlowRegistry
+    from orderhub.ledger.records import DocumentPath
     from orderhub.stage import HubContext
 
 
@@ -49,6 +50,21 @@ def ledger() -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def document_path(document: int) -> DocumentPath:
+    """All that the ledger says of one document.
+
+    :raises LedgerError: there is none with this id.
+    """
+    from orderhub.errors import LedgerError
+    from orderhub.ledger import queries
+
+    with ledger() as engine, engine.connect() as connection:
+        path = queries.document_path(connection, document)
+    if path is None:
+        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    return path
 
 
 @contextmanager

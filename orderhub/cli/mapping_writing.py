@@ -56,13 +56,8 @@ def write_document(
     json_output: Json = False,
 ) -> None:
     """The payload that a mapping makes of a document of the ledger; nothing is sent. Exit code 1 when there is none."""
-    from orderhub.ledger import queries
-
     path = mapping_file(mapping)
-    with hub.ledger() as engine, engine.connect() as connection:
-        found = queries.document_path(connection, document)
-    if found is None:
-        raise LedgerError(f"There is no document {document}.", todo="`orderhub document find` lists them.")
+    found = hub.document_path(document)
     if found.canonical is None:
         raise LedgerError(
             f"Document {document} has no canonical form ({found.row.state.value}).",
