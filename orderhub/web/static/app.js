@@ -26,10 +26,10 @@
   }
   // times on axes and in figures: the server writes them in UTC, the reader has a time zone
   const clocks = Object.fromEntries(Object.entries({
-    hour: { hour: "2-digit", minute: "2-digit" },
+    hour: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
     day: { weekday: "short", day: "numeric" },
     date: { day: "numeric", month: "short" },
-    moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   }).map(([kind, options]) => [kind, new Intl.DateTimeFormat(region, options)]));
   function hours(from = document) {
     for (const element of all("time.clock", from)) {
