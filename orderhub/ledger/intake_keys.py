@@ -151,7 +151,7 @@ def revoke(connection: Connection, public_id: str, *, actor: str, reason: str) -
 
     :raises IntakeKeyUnknown: there is none of this name, or it was revoked before.
     """
-    row = connection.execute(_REVOKE, {"public_id": public_id, "actor": actor}).one_or_none()
+    row = connection.execute(_REVOKE, {"public_id": clean(public_id), "actor": actor}).one_or_none()
     if row is None:
         raise IntakeKeyUnknown(
             f"There is no valid key {public_id[:40]!r}.", todo="`orderhub intake key list` shows the keys."
