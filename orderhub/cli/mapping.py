@@ -108,13 +108,14 @@ def run(
     json_output: Json = False,
 ) -> None:
     """Run one mapping over one file and show documents and findings. Exit code 1 when a document could not be made."""
-    from orderhub.findings import Severity
+    from orderhub.findings import Finding, Severity
     from orderhub.mapping.registry import MappingRegistry
     from orderhub.mapping.translation import DocumentResult, translate_file
 
     path = _files([name])[0]
     registry = MappingRegistry(path.parent)
     failed = False
+    shown: set[Finding] = set()
     out = console()
     for row in translate_file(source, registry, mapping=path.stem, given=given_by(partner)):
         failed = failed or any(finding.severity is Severity.ERROR for finding in row.findings)
@@ -125,7 +126,9 @@ def run(
             out.print(f"[bold]{row.number or '(no number)'}[/bold]")
             if row.document is not None:
                 out.print_json(to_json(row.document))
-        print_findings(row.findings)
+        # a file's findings are also those of its documents, which stand with them already
+        print_findings([finding for finding in row.findings if finding not in shown])
+        shown.update(row.findings)
     if failed:
         raise typer.Exit(1)
 

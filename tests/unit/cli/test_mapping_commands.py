@@ -165,3 +165,8 @@ def test_what_a_payload_leaves_out_is_listed(tmp_path: Path) -> None:
         "revision": (1, "2"),
         "source_system": (1, "JSON"),
     }
+
+
+def test_what_is_found_in_a_document_is_said_once() -> None:
+    unread = ORDERS.with_name("unread_column.csv")
+    assert orderhub("mapping", "run", NAME, unread).count("[UNMAPPED]") == 1
