@@ -45,6 +45,11 @@ class Plan:
             + ["erp"] * self.erp_stops
         )
 
+    @property
+    def largest(self) -> int:
+        """Most messages in a file: few enough that a file can come with each disturbance."""
+        return max(1, min(25, self.documents // (3 * max(1, len(self.events)))))
+
 
 @dataclass
 class Result:

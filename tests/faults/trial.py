@@ -14,7 +14,15 @@ from pathlib import Path
 
 import psycopg
 from count import Count
-from disturbances import SmallDisk, end_sessions, flush_valkey, kill_valkey, restart_erp, small_tablespace
+from disturbances import (
+    SmallDisk,
+    end_sessions,
+    flush_valkey,
+    kill_valkey,
+    restart_erp,
+    small_tablespace,
+    wait_for_valkey,
+)
 from orders import PROJECT, Consignment, consignment
 from plan import SESSIONS_AT_ONCE, Plan, Result
 from ruamel.yaml import YAML
@@ -57,7 +65,9 @@ class Trial:
         self.stores = stores
         self.disks: dict[str, SmallDisk] = {}
         self.prefix = f"F{plan.seed}X{random.randrange(16**5):05x}"
-        self.sent: Consignment = consignment(plan.documents, seed=plan.seed, prefix=self.prefix)
+        self.sent: Consignment = consignment(
+            plan.documents, seed=plan.seed, prefix=self.prefix, largest=plan.largest
+        )
         self.inbox = folder / "inbox"
         #: How many of the files were dropped.
         self.dropped = 0
@@ -93,6 +103,9 @@ class Trial:
         began = time.monotonic()
         result = Result(self.plan, sent=self.sent.sent, files=len(self.sent.files))
         with ExitStack() as stack:
+            if self.plan.valkey_kills:
+                # others use it after this trial
+                stack.callback(wait_for_valkey, self.stores.endpoints.valkey_url)
             self._make_disks(stack)
             self._drop(0.5)
             workers = stack.enter_context(
@@ -108,17 +121,18 @@ class Trial:
         return result
 
     def run_on_full_disks(self) -> Result:
-        """Send; the archive's disk is full when the work begins, that of the tables when some of it is done. Each is relieved
-        when a worker has met it. Then wait and count.
+        """One half comes while the archive's disk is full, the other while that of the tables is. Each is relieved when a
+        worker has met it. Then wait and count.
 
         :raises OSError: this process may not make small disks.
         """
         result = Result(self.plan, sent=self.sent.sent, files=len(self.sent.files))
         log = self.folder / "workers.log"
 
-        def met(disk: SmallDisk, what: str) -> None:
-            before = log.read_bytes().count(FULL) if log.exists() else 0
+        def met(disk: SmallDisk, what: str, *, dropped: float) -> None:
+            before = log.read_bytes().count(FULL)
             disk.fill()
+            self._drop(dropped)
             until = time.monotonic() + self.plan.patience
             while log.read_bytes().count(FULL) == before:
                 if time.monotonic() > until:
@@ -130,13 +144,12 @@ class Trial:
 
         with ExitStack() as stack:
             self._make_disks(stack)
-            self._drop()
+            self._drop(0)
             workers = stack.enter_context(Workers(self.environment, log, self._arguments()))
             for _ in range(self.plan.workers):
                 workers.start()
-            met(self.disks["archive"], "archive")
-            # more arrives while the tables have no room
-            met(self.disks["tables"], "tables")
+            met(self.disks["archive"], "archive", dropped=0.5)
+            met(self.disks["tables"], "tables", dropped=1)
             result.faults += self._wait(workers)
             self._count(result)
         return result
@@ -167,8 +180,9 @@ class Trial:
             time.sleep(rng.uniform(0.02, self.plan.longest_life / self.plan.workers))
             self._keep_pace(number / len(events))
             # the second half comes with the disturbances, so that quick work is not over before the last of them
+            before = self.dropped
             self._drop(0.5 + 0.5 * (number + 1) / len(events))
-            if self._left() == 0:
+            if self.dropped == before and self._left() == 0:
                 result.faults.append(
                     f"the work was over after {number} of {len(events)} disturbances; send more or disturb sooner"
                 )
@@ -203,7 +217,7 @@ class Trial:
     def _end_sessions(self, rng: random.Random, before: int) -> int:
         """As many at once as there are, so that the plan's sum is reached with its last event."""
         wanted = min(SESSIONS_AT_ONCE, self.plan.sessions - before)
-        until, ended = time.monotonic() + 3, 0
+        until, ended = time.monotonic() + 60, 0
         while ended < wanted and time.monotonic() < until:
             ended += end_sessions(self.database_url, rng, wanted - ended)
             time.sleep(0.05)

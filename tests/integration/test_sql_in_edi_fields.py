@@ -264,13 +264,17 @@ def column(path: str) -> tuple[str, str] | None:
     return ("purchase_order", f"{owner}_{name}") if name in ("code", "name") else None
 
 
+#: As they came.
+IN_ORDER = {"purchase_order": "id", "purchase_order_line": "order_id, position"}
+
+
 def in_postgresql(at: Hub, table: str) -> list[dict[str, Any]]:
-    return at.rows(f"SELECT * FROM warehouse.{table}")  # noqa: S608 - a table's name
+    return at.rows(f"SELECT * FROM warehouse.{table} ORDER BY {IN_ORDER[table]}")  # noqa: S608 - constants
 
 
 def in_mariadb(server: MariaDb, database: str, table: str) -> list[dict[str, Any]]:
     with server.connect(database) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - a table's name
+        cursor.execute(f"SELECT * FROM {table} ORDER BY {IN_ORDER[table]}")  # noqa: S608 - constants
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
