@@ -61,9 +61,19 @@ def token_url(credentials: Credentials) -> str | None:
 
 
 class HeaderAuth(httpx.Auth):
-    """A header with a secret."""
+    """A header with a secret.
+
+    :raises ConnectorRefused: no header can hold the value.
+    """
 
     def __init__(self, header: str, value: str) -> None:
+        # found out by the driver it would be told with the secret itself
+        if value != value.strip() or any(ord(character) < 32 for character in value):
+            raise ConnectorRefused(
+                f"The secret of the connection cannot stand in the header {header}: it has a line end, a blank at its end "
+                "or another character that cannot be seen.",
+                todo="Write it into the connection again, without what was copied along.",
+            )
         self._header = header
         self._value = value
 

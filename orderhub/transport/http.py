@@ -262,7 +262,9 @@ class HttpClient:
                 todo="Check that it runs and that the address is right; the hub tries again.",
             ) from error
         except (httpx.HTTPError, _Cut) as error:
-            why = str(error)[:150] or type(error).__name__
+            # what the driver finds wrong with a request it tells by the request's own text: a token that was given with a line end
+            own = isinstance(error, httpx.LocalProtocolError)
+            why = "the request breaks HTTP's rules" if own else str(error)[:150] or type(error).__name__
             if sign_in is not None and not sign_in.reached:
                 raise ConnectorUnavailable(
                     f"The token endpoint did not answer ({why}).",

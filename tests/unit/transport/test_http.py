@@ -290,6 +290,25 @@ def test_a_key_in_the_query_stands_in_no_log(build: Build, caplog: pytest.LogCap
     assert "hush" not in caplog.text
 
 
+@pytest.mark.parametrize("secret", ["hush-hush\n", "hush-hush ", "hush\r\nX-Other: hush"])
+def test_a_secret_that_no_header_can_hold_is_refused_and_not_shown(build: Build, secret: str) -> None:
+    """Copied out of a file with its line end."""
+    for auth in ("bearer", "api_key"):
+        with serving(Script(Answer())) as server, pytest.raises(ConnectorRefused) as caught:
+            build(server.url, secret=secret, extra={"auth": auth}).request("GET", "orders", effect=False)
+        assert "hush" not in f"{caught.value!r} {caught.value}"
+        assert server.asked == []
+
+
+def test_a_token_that_no_header_can_hold_is_not_shown(build: Build) -> None:
+    token = Answer(body=b'{"access_token": "hush-hush\\n", "expires_in": 60}')
+    with serving(Script(token)) as server, pytest.raises(ConnectorError) as caught:
+        build(
+            server.url, user="user", secret="word", extra={"auth": "oauth2", "token_url": "/token"}
+        ).request("GET", "orders", effect=False)
+    assert "hush" not in f"{caught.value!r} {caught.value}"
+
+
 def test_a_query_of_the_address_goes_with_every_path(build: Build) -> None:
     with serving(Script(Answer())) as server:
         client = build(f"{server.url}/v1?tenant=7")
