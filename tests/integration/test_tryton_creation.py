@@ -119,7 +119,11 @@ def test_loaders_at_the_same_moment_create_one_of_each(
         thread.start()
     for thread in threads:
         thread.join()
-    assert {outcome.state for found in outcomes for outcome in found} == {OutcomeState.WRITTEN}
+    # one that gave up in the crowd says so, and its next attempt finds everything there
+    said = {outcome.state for found in outcomes for outcome in found}
+    assert said <= {OutcomeState.WRITTEN, OutcomeState.UNCLEAR}
+    again = make().load([item for mine in items for item in mine])
+    assert {outcome.state for outcome in again} <= {OutcomeState.WRITTEN, OutcomeState.UNCHANGED}
     assert len(parties(people, f"V{mark}")) == 1
     assert [len(products(people, f"I{mark}-{place}")) for place in range(2)] == [1, 1]
 

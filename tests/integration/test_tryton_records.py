@@ -233,7 +233,11 @@ def test_loaders_at_the_same_moment_create_one(
         thread.start()
     for thread in threads:
         thread.join()
-    assert {one.state for one in outcomes} <= {OutcomeState.WRITTEN, OutcomeState.UNCHANGED}, outcomes
+    # one that gave up in the crowd says so, and its next attempt finds everything there
+    done = {OutcomeState.WRITTEN, OutcomeState.UNCHANGED}
+    assert {one.state for one in outcomes} <= done | {OutcomeState.UNCLEAR}, outcomes
+    again = make().load([allowed(supplier_of(mark, gln=None)), allowed(item_of(mark))])
+    assert {one.state for one in again} <= done, again
     assert party(people, mark)
     assert product(people, mark)
 
