@@ -173,6 +173,22 @@ class Saying:
 
 
 @contextmanager
+def whole(connection: Any, *, dry: bool) -> Iterator[None]:
+    """All of a change or nothing of it: committed at the end, unless it is ``dry`` or fails."""
+    try:
+        yield
+    except BaseException:
+        # pymysql says when the connection is closed already; a rollback would then hide the error
+        if getattr(connection, "open", True):
+            connection.rollback()
+        raise
+    if dry:
+        connection.rollback()
+    else:
+        connection.commit()
+
+
+@contextmanager
 def nothing() -> Iterator[None]:
     """A context that does nothing."""
     yield

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import BigInteger
 
 from connectors.sql.sessions.address import Address
-from connectors.sql.sessions.base import Saying, bound, compiled
+from connectors.sql.sessions.base import Saying, bound, compiled, whole
 from connectors.sql.sessions.odbc import connection_string
 from connectors.sql.sessions.process import DriverProcess
 from connectors.sql.sessions.rows import table_of
@@ -125,19 +125,9 @@ class MySqlSession:
     def change(
         self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
     ) -> None:
-        with self._typed(), self._connected().cursor() as cursor:
-            connection = self._connected()
-            try:
-                for row in rows or ({},):
-                    cursor.execute(*compiled(statement, self.dialect, row))
-            except BaseException:
-                if connection.open:
-                    connection.rollback()
-                raise
-            if dry:
-                connection.rollback()
-            else:
-                connection.commit()
+        with self._typed(), self._connected().cursor() as cursor, whole(self._connected(), dry=dry):
+            for row in rows or ({},):
+                cursor.execute(*compiled(statement, self.dialect, row))
 
     def close(self) -> None:
         self.process.close()

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import oracle
 from sqlalchemy.engine import Dialect
 
 from connectors.sql.sessions.address import Address
-from connectors.sql.sessions.base import Saying, bound, compiled
+from connectors.sql.sessions.base import Saying, bound, compiled, whole
 from connectors.sql.sessions.rows import table_of
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
@@ -94,17 +94,9 @@ class OracleSession:
         self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
     ) -> None:
         with self._typed(), self._connected().cursor() as cursor:
-            connection = self._connected()
             made = [compiled(statement, self.dialect, row) for row in rows or ({},)]
-            try:
+            with whole(self._connected(), dry=dry):
                 cursor.executemany(made[0][0], [values for _, values in made])
-            except BaseException:
-                connection.rollback()
-                raise
-            if dry:
-                connection.rollback()
-            else:
-                connection.commit()
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

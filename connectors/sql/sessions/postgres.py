@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine import Dialect
 
 from connectors.sql.sessions.address import Address
-from connectors.sql.sessions.base import Saying, bound, compiled
+from connectors.sql.sessions.base import Saying, bound, compiled, whole
 from connectors.sql.sessions.postgres_values import values_ahead
 from connectors.sql.values import Described, Kind
 from orderhub.connector import Credentials
@@ -98,19 +98,10 @@ class PostgresSession:
     def change(
         self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, dry: bool = False
     ) -> None:
-        with self._typed(), self._connected().cursor() as cursor:
-            connection = self._connected()
-            try:
-                for row in rows or ({},):
-                    text, values = compiled(statement, self.dialect, row)
-                    cursor.execute(text, values or None)
-            except BaseException:
-                connection.rollback()
-                raise
-            if dry:
-                connection.rollback()
-            else:
-                connection.commit()
+        with self._typed(), self._connected().cursor() as cursor, whole(self._connected(), dry=dry):
+            for row in rows or ({},):
+                text, values = compiled(statement, self.dialect, row)
+                cursor.execute(text, values or None)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
