@@ -133,13 +133,14 @@ class FunctionBinder(ConditionBinder):
             # what is wrong within the table is told at its own lines, once
             known = self.problems.findings
             known.extend(finding for finding in error.findings if finding not in known)
+            name, tables = str(arguments[0]), self.lookups.names()
             raise self.wrong(
                 "MAPPING_LOOKUP_TABLE",
                 error.what,
                 error.todo,
                 scalar,
                 call.arguments[0].offset if call.arguments else call.offset,
-                close_to(str(arguments[0]), self.lookups.names()),
+                [] if name in tables else close_to(name, tables),
             ) from None
         kind = function.gives or value.kind
         return applied(value, function, built, kind, dynamic)

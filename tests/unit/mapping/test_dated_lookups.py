@@ -123,6 +123,7 @@ def test_gaps_overlaps_and_wrong_dates_are_told_at_their_line(
     assert says in fault.message
     (at_mapping,) = [finding for finding in findings if finding.place.file == str(path)]
     assert at_mapping.code == "MAPPING_LOOKUP_TABLE" and f"line {line}" in at_mapping.message
+    assert "Did you mean" not in at_mapping.message  # the table that is named is the one that is meant
 
 
 def test_all_faults_of_a_table_are_told_at_once(tmp_path: Path) -> None:
