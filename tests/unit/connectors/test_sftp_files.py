@@ -404,10 +404,10 @@ def test_a_folder_of_a_hundred_thousand_files_is_listed_within_bounded_memory(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    first, megabytes, waited, _ = msgspec.json.decode(ran.stdout)
+    first, megabytes, waited, both = msgspec.json.decode(ran.stdout)
     assert first == [f"order_09999{number}.edi" for number in range(3)]
     assert megabytes < 40, "names, sizes and times of one round, not of all files"
-    assert waited < 20
+    assert waited < both / 3, "whether something waits is known long before the folder is listed to its end"
 
 
 def test_many_files_come_in_order_with_their_own_bytes(inbox: Path, make: Make) -> None:
