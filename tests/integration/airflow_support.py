@@ -10,8 +10,11 @@ import httpx
 from orderhub.services.airflow_parts import access_token
 from orderhub.services.stack import Stack
 
+#: How long anything is waited for that Airflow does: some seconds, and many times that on a busy machine.
+PATIENCE = 400.0
 
-def until(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
+
+def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait for something that comes by itself.
 
     :raises AssertionError: ``what`` did not come.
@@ -27,12 +30,12 @@ def signed_in(stack: Stack) -> httpx.Client:
     return httpx.Client(
         base_url=stack.endpoints.airflow_url,
         headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-        timeout=30,
+        timeout=60,
         trust_env=False,
     )
 
 
-def run_to_its_end(airflow: httpx.Client, flow: str, seconds: float = 180) -> None:
+def run_to_its_end(airflow: httpx.Client, flow: str) -> None:
     """Start a run of a flow and wait for its success."""
     started = airflow.post(f"/api/v2/dags/{flow}/dagRuns", json={"logical_date": None})
     number = started.raise_for_status().json()["dag_run_id"]
@@ -40,5 +43,5 @@ def run_to_its_end(airflow: httpx.Client, flow: str, seconds: float = 180) -> No
     def state() -> str:
         return str(airflow.get(f"/api/v2/dags/{flow}/dagRuns/{number}").json()["state"])
 
-    until(lambda: state() in ("success", "failed"), f"the end of the run of {flow}", seconds)
+    until(lambda: state() in ("success", "failed"), f"the end of the run of {flow}")
     assert state() == "success"

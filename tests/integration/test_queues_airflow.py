@@ -47,7 +47,7 @@ def test_airflow_runs_flows_when_a_message_or_a_post_arrives(stack: Stack, rabbi
     channel.queue_declare("orders", durable=True, arguments={"x-queue-type": "classic"})
     broker.close()
     with (
-        httpx.Client(base_url=stack.endpoints.airflow_url, timeout=30, trust_env=False) as anybody,
+        httpx.Client(base_url=stack.endpoints.airflow_url, timeout=60, trust_env=False) as anybody,
         signed_in(stack) as airflow,
     ):
         valkey = urlsplit(stack.endpoints.valkey_url)

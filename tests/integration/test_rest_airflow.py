@@ -26,7 +26,7 @@ def test_airflow_runs_the_flow_from_pages_into_sap(stack: Stack) -> None:
         httpx.Client(
             base_url=stack.endpoints.airflow_url,
             headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         ) as airflow,
     ):
@@ -57,7 +57,7 @@ def test_airflow_runs_the_flow_from_pages_into_sap(stack: Stack) -> None:
         def state() -> str:
             return str(airflow.get(f"/api/v2/dags/{FLOW}/dagRuns/{run}").json()["state"])
 
-        until(lambda: state() in ("success", "failed"), "the end of the run", 120)
+        until(lambda: state() in ("success", "failed"), "the end of the run")
         assert state() == "success"
         assert len(sap.orders()) == 5
         assert shop.state()["tokens_given"] > 1

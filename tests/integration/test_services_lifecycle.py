@@ -13,7 +13,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -23,7 +25,10 @@ from orderhub.services.secret_store import FILE_NAME
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
+T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parents[2]
+#: A stop, or a start that fails, takes some seconds, and many times that on a busy machine.
+STOP_SECONDS = 120
 ELSEWHERE = {
     "ORDERHUB_ERP_URL": "http://127.0.0.1:1",
     "ORDERHUB_ERP_PASSWORD": "unused",
@@ -57,15 +62,25 @@ class Front:
         return self.log.read_text(encoding="utf-8")
 
     def wait_until_up(self) -> None:
-        wait_for(lambda: "It stays up" in self.said() or self.process.poll() is not None, 90)
+        wait_for(lambda: "It stays up" in self.said() or self.process.poll() is not None, 240)
         assert "It stays up" in self.said(), self.said()
 
     def left(self) -> list[str]:
-        found = []
-        for process in leftovers.find(self.data_folder):
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
-                found.append(f"{process.pid} {process.name()}")
-        return found
+        return looked_at(self.data_folder, lambda process: f"{process.pid} {process.name()}")
+
+    def valkeys(self) -> set[int]:
+        """Process ids."""
+        found = looked_at(self.data_folder, lambda process: (process.name(), process.pid))
+        return {number for name, number in found if "valkey" in name}
+
+
+def looked_at(data_folder: Path, look: Callable[[psutil.Process], T]) -> list[T]:
+    """What is seen of each process that a data folder has."""
+    found = []
+    for process in leftovers.find(data_folder):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+            found.append(look(process))
+    return found
 
 
 def wait_for(condition: object, seconds: float) -> bool:
@@ -84,7 +99,7 @@ def test_told_to_stop_it_leaves_nothing(data_folder: Path, number: signal.Signal
     front.wait_until_up()
     assert len(front.left()) > 3
     front.process.send_signal(number)
-    assert front.process.wait(60) == 0
+    assert front.process.wait(STOP_SECONDS) == 0
     assert front.left() == []
     assert "Everything is stopped." in front.said()
 
@@ -94,7 +109,7 @@ def test_killed_it_leaves_nothing(data_folder: Path) -> None:
     front.wait_until_up()
     front.process.kill()
     front.process.wait()
-    assert wait_for(lambda: not front.left(), 40), front.left()
+    assert wait_for(lambda: not front.left(), STOP_SECONDS), front.left()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal on a parent's death is Linux's")
@@ -105,20 +120,20 @@ def test_killed_together_with_the_supervisor_it_leaves_nothing(data_folder: Path
     front.process.kill()
     supervisor.kill()
     front.process.wait()
-    assert wait_for(lambda: not front.left(), 40), front.left()
+    assert wait_for(lambda: not front.left(), STOP_SECONDS), front.left()
 
 
 def test_stopped_while_it_starts_it_leaves_nothing(data_folder: Path) -> None:
     front = Front(data_folder)
-    assert wait_for((data_folder / "run" / "supervisor.sock").exists, 30)
+    assert wait_for((data_folder / "run" / "supervisor.sock").exists, STOP_SECONDS)
     front.process.send_signal(signal.SIGINT)
-    assert front.process.wait(60) == 0
+    assert front.process.wait(STOP_SECONDS) == 0
     assert front.left() == []
 
 
 def test_a_start_that_fails_half_way_says_why_and_leaves_nothing(data_folder: Path) -> None:
     front = Front(data_folder, ORDERHUB_DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/nothing")
-    assert front.process.wait(90) == 1
+    assert front.process.wait(STOP_SECONDS) == 1
     assert "ledger-migrate failed" in front.said()
     assert "hunter2" not in front.said()
     assert front.left() == []
@@ -134,13 +149,13 @@ def test_a_second_start_on_the_same_data_is_refused(data_folder: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=STOP_SECONDS,
     )
     assert second.returncode == 1
     assert f"already runs with the data folder {data_folder} (process {front.process.pid})" in second.stdout
     assert front.left(), "the first one goes on"
     front.process.send_signal(signal.SIGINT)
-    front.process.wait(60)
+    front.process.wait(STOP_SECONDS)
 
 
 def test_a_taken_port_is_named_with_its_holder(data_folder: Path) -> None:
@@ -152,7 +167,7 @@ def test_a_taken_port_is_named_with_its_holder(data_folder: Path) -> None:
             ORDERHUB_AIRFLOW_PASSWORD="",
             ORDERHUB_AIRFLOW_PORT=str(port),
         )
-        assert front.process.wait(60) == 1
+        assert front.process.wait(STOP_SECONDS) == 1
     assert f"Port {port}, set for Airflow, is taken by" in front.said()
     assert f"(process {os.getpid()})" in front.said()
     assert front.left() == []
@@ -167,7 +182,7 @@ def test_data_secrets_and_ports_stay_between_starts(data_folder: Path) -> None:
             ((data_folder / FILE_NAME).read_bytes(), (data_folder / "run" / "endpoints.json").read_bytes())
         )
         front.process.send_signal(signal.SIGINT)
-        front.process.wait(60)
+        front.process.wait(STOP_SECONDS)
     assert kept[0] == kept[1]
     assert "create the cluster" not in front.said()
 
@@ -175,12 +190,12 @@ def test_data_secrets_and_ports_stay_between_starts(data_folder: Path) -> None:
 def test_a_program_that_dies_is_started_again(data_folder: Path) -> None:
     front = Front(data_folder)
     front.wait_until_up()
-    before = {p.pid for p in leftovers.find(data_folder) if "valkey" in p.name()}
+    before = front.valkeys()
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    assert wait_for(lambda: {p.pid for p in leftovers.find(data_folder) if "valkey" in p.name()} - before, 20)
+    assert wait_for(lambda: front.valkeys() - before, STOP_SECONDS)
     front.process.send_signal(signal.SIGINT)
-    assert front.process.wait(60) == 0
+    assert front.process.wait(STOP_SECONDS) == 0
     assert front.left() == []
 
 
@@ -190,9 +205,9 @@ def test_no_secret_is_in_a_log_or_on_a_command_line(data_folder: Path) -> None:
     front = Front(data_folder)
     front.wait_until_up()
     secrets = json.loads((data_folder / FILE_NAME).read_text()).values()
-    lines = [" ".join(p.cmdline()) for p in leftovers.find(data_folder)]
+    lines = looked_at(data_folder, lambda process: " ".join(process.cmdline()))
     front.process.send_signal(signal.SIGINT)
-    front.process.wait(60)
+    front.process.wait(STOP_SECONDS)
     files = [
         p for p in (*(data_folder / "logs").rglob("*"), *(data_folder / "run").glob("*.conf")) if p.is_file()
     ]

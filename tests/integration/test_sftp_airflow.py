@@ -59,7 +59,7 @@ def test_airflow_runs_the_flow_when_a_file_arrives_at_the_partner(
         airflow.patch(f"/api/v2/dags/{FLOW}", json={"is_paused": False}).raise_for_status()
         for name in GOOD:
             drop(partner, name, own(name))
-        until(lambda: len(answers(partner)) == 3, "the answers at the partner's server", 180)
+        until(lambda: len(answers(partner)) == 3, "the answers at the partner's server")
         assert processed(partner) == sorted(GOOD)
         assert left(partner) == []
         page = airflow.get(f"/orderhub/flows/{FLOW}")

@@ -37,7 +37,7 @@ def test_airflow_runs_the_flow_from_one_service_into_another(stack: Stack, proje
         httpx.Client(
             base_url=stack.endpoints.airflow_url,
             headers={"Authorization": f"Bearer {access_token(stack.endpoints)}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         ) as airflow,
     ):
@@ -59,7 +59,7 @@ def test_airflow_runs_the_flow_from_one_service_into_another(stack: Stack, proje
         def state() -> str:
             return str(airflow.get(f"/api/v2/dags/{FLOW}/dagRuns/{run}").json()["state"])
 
-        until(lambda: state() in ("success", "failed"), "the end of the run", 120)
+        until(lambda: state() in ("success", "failed"), "the end of the run")
         assert state() == "success"
         numbers = [one["order"]["number"] for one in target.told()["submitted"]]
         assert numbers == ["A-0", "A-1", "A-2"]

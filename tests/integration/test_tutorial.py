@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PAGE = PROJECT / "docs" / "tutorial" / "first-mapping.md"
 #: What a reader writes into is a copy; the rest is the project's own.
 COPIED = ("flows", "mappings", "partners")
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 300.0
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -106,7 +106,7 @@ def shell(command: str, checkout: Path, hub: Stack) -> str:
         env=os.environ | hub.environment | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return "".join(f"{line.rstrip()}\n" for line in (done.stdout + done.stderr).splitlines())
