@@ -168,14 +168,11 @@ class TestMariaDb:
 
     @pytest.fixture
     def credentials(self, mariadb: MariaDb) -> Iterator[Callable[..., Credentials]]:
-        """``credentials(**extra)`` of a database with an order in it."""
+        """``credentials(**extra)`` of an empty database."""
         with mariadb.database() as database:
             with mariadb.connect() as connection, connection.cursor() as cursor:
                 cursor.execute("CREATE OR REPLACE USER far@'127.0.0.1' IDENTIFIED BY 's3cret' REQUIRE SSL")
                 cursor.execute(f"GRANT ALL ON {database}.* TO far@'127.0.0.1'")
-            tables = MariaDbTables(mariadb, database)
-            tables.order("first", "text")
-            tables.close()
             yield lambda **extra: Credentials(
                 url=f"mysql://127.0.0.1:{mariadb.port}",
                 user="far",
@@ -206,6 +203,9 @@ class TestMariaDb:
     ) -> None:
         assert mariadb.authority is not None
         need_odbc("MariaDB Unicode")
+        tables = MariaDbTables(mariadb, str(credentials().extra["database"]))
+        tables.order("first", "text")
+        tables.close()
         by = {"odbc_driver": ""} if driver == "pymysql" else {}
         settings = {**DOCUMENT, "read": WatermarkTable.by, "connection": "far"}
         known = credentials(ssl_ca=str(mariadb.authority.ca_file), **by)
