@@ -82,9 +82,11 @@ class Chosen:
             for port in range(usual, min(usual + _NEXT, 65536)):
                 if is_free(port, host) and self._claim(port):
                     return port
-        while not self._claim(port := any_free(host)):
-            continue
-        return port
+        for _ in range(_NEXT):
+            if self._claim(port := any_free(host)):
+                return port
+        # somebody who has so many UDP ports, or forbids them, keeps nobody from starting
+        return any_free(host)
 
     def close(self) -> None:
         """End the claims."""

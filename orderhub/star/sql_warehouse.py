@@ -187,7 +187,7 @@ class SqlWarehouse(Connector[SettingsT], Generic[SettingsT]):
 
 
 def outdated(lacking: Mapping[str, Sequence[sa.Column[Any]]], dialect: sa.Dialect) -> ConnectorUnavailable:
-    """Tables that were made before the hub knew all their columns: which they are, and the statements that add them.
+    """Tables that were made before the hub knew all their columns, or by somebody else: which, and what adds the columns.
 
     The hub changes no table that is there. Loads wait, and go on when the columns are added.
     """
@@ -200,6 +200,7 @@ def outdated(lacking: Mapping[str, Sequence[sa.Column[Any]]], dialect: sa.Dialec
         added = ", ".join(str(CreateColumn(column).compile(dialect=dialect)).strip() for column in columns)
         statements.append(f"ALTER TABLE {quoted.quote(name)} ADD ({added});")
     return ConnectorUnavailable(
-        f"The warehouse's tables are older than the hub: {'; '.join(said)}.",
-        todo=f"Let its administrator run: {' '.join(statements)} Loads wait, and go on by themselves afterwards.",
+        f"The warehouse's tables are older than the hub, or somebody else's: {'; '.join(said)}.",
+        todo=f"If they are the hub's, let the administrator run: {' '.join(statements)} Loads wait, and go on by themselves "
+        "afterwards. If not, give the warehouse a database of its own.",
     )
