@@ -28,7 +28,9 @@ def test_mariadb_names_the_columns_and_the_statements(mariadb: MariaDb, mariadb_
         with pytest.raises(ConnectorUnavailable) as caught:
             connector.load([load_item(sample_order("B"), key="2")])
         said = "purchase_order lacks note, source_system; purchase_order_line lacks amount."
-        assert caught.value.what == f"The warehouse's tables are older than the hub, or somebody else's: {said}"
+        assert (
+            caught.value.what == f"The warehouse's tables are older than the hub, or somebody else's: {said}"
+        )
         health = connector.check()
         assert not health.ok
         assert said in health.sentence
