@@ -95,7 +95,107 @@ WORDS: dict[str, str] = {
     WAITING: N_("Waiting for an approval"),
     IN_DOUBT: N_("Sent, and no answer came"),
     NO_REASON: N_("Kept back"),
+    "BUNDLE_DAMAGED": N_("A damaged archive"),
+    "BUNDLE_EMPTY": N_("The file is empty"),
+    "BUNDLE_ENCRYPTED": N_("An encrypted archive"),
+    "BUNDLE_MEMBER_TWICE": N_("A file is there twice"),
+    "BUNDLE_TOO_LARGE": N_("Too large to be read"),
+    "CSV_COLUMN_MISSING": N_("A column is missing"),
+    "CSV_COLUMN_TWICE": N_("A column is there twice"),
+    "CSV_COLUMN_UNNAMED": N_("A column without a name"),
+    "CSV_EMPTY": N_("The file is empty"),
+    "CSV_ENCODING": N_("Characters outside the agreed set"),
+    "CSV_FIELD_TOO_LONG": N_("A value or line is too long"),
+    "CSV_FILE_MISSING": N_("A file of several is missing"),
+    "CSV_FILE_SEVERAL": N_("A file is there twice"),
+    "CSV_FILE_UNREAD": N_("A file that nobody reads"),
+    "CSV_JOIN_MISSING": N_("A row that it points to is missing"),
+    "CSV_JOIN_ORPHAN": N_("Rows that belong to nothing"),
+    "CSV_JOIN_TOO_LARGE": N_("Too large to be read"),
+    "CSV_KEY_MISSING": N_("A row without its key"),
+    "CSV_KEY_RETURNS": N_("Rows of one document stand apart"),
+    "CSV_KEY_TWICE": N_("A key is there twice"),
+    "CSV_LINE_TOO_LONG": N_("A value or line is too long"),
+    "CSV_NO_ROWS": N_("No row below the headings"),
+    "CSV_NUL": N_("Characters outside the agreed set"),
+    "CSV_QUOTE": N_("A wrong quotation mark"),
+    "CSV_RECORD_END": N_("A wrong quotation mark"),
+    "CSV_ROW_LENGTH": N_("A row with too few or too many columns"),
+    "CSV_TOO_MANY_ROWS": N_("Too large to be read"),
+    "JSON_DEPTH": N_("Nested too deep"),
+    "JSON_DUPLICATE_KEY": N_("A key is there twice"),
+    "JSON_EMPTY": N_("The file is empty"),
+    "JSON_ENCODING": N_("Characters outside the agreed set"),
+    "JSON_KEY_MISSING": N_("A record without its key"),
+    "JSON_NO_RECORDS": N_("No record is where they should be"),
+    "JSON_NOT_OBJECT": N_("No record is where they should be"),
+    "JSON_NUMBER": N_("Not a number"),
+    "JSON_RECORD_SHAPE": N_("No record is where they should be"),
+    "JSON_SYNTAX": N_("The syntax is broken"),
+    "JSON_TOO_LONG": N_("A value or line is too long"),
+    "JSON_TRAILING": N_("Something follows the end"),
+    "JSON_TRUNCATED": N_("The file ends too early"),
+    "XML_EMPTY": N_("The file is empty"),
+    "XML_ENCODING": N_("Characters outside the agreed set"),
+    "XML_ENTITY": N_("Entities and inclusions are not allowed"),
+    "XML_SYNTAX": N_("The syntax is broken"),
+    "XML_TOO_DEEP": N_("Nested too deep"),
+    "XML_TOO_LARGE": N_("Too large to be read"),
+    "XML_TRUNCATED": N_("The file ends too early"),
+    "XML_XINCLUDE": N_("Entities and inclusions are not allowed"),
 }
+
+#: Codes of EDIFACT and X12 that end alike.
+_EDI = {
+    "CHARSET": N_("Characters outside the agreed set"),
+    "COMPONENT_EXCESS": N_("More values than the message allows"),
+    "ELEMENT_CODE": N_("A code that the message does not know"),
+    "ELEMENT_DATE": N_("Not a date"),
+    "ELEMENT_EXCESS": N_("More values than the message allows"),
+    "ELEMENT_LENGTH": N_("A value of the wrong length"),
+    "ELEMENT_MISSING": N_("A mandatory value is missing"),
+    "ELEMENT_REPEAT": N_("More values than the message allows"),
+    "ELEMENT_TIME": N_("Not a time"),
+    "ELEMENT_TYPE": N_("Letters where a number belongs"),
+    "EMPTY": N_("The file is empty"),
+    "ENCODING": N_("Characters outside the agreed set"),
+    "GARBAGE": N_("Something stands between the segments"),
+    "GROUP_REPEAT": N_("A segment or group repeats too often"),
+    "REPERTOIRE": N_("Characters outside the agreed set"),
+    "SEGMENT_MISSING": N_("A mandatory segment is missing"),
+    "SEGMENT_ORDER": N_("A segment stands at the wrong place"),
+    "SEGMENT_REPEAT": N_("A segment or group repeats too often"),
+    "SEGMENT_RULE": N_("Values of a segment do not fit each other"),
+    "SEGMENT_UNKNOWN": N_("A segment that the message does not know"),
+    "TAG": N_("Not the name of a segment"),
+    "TOO_LARGE": N_("Too large to be read"),
+    "TRAILER_STRAY": N_("An end without a beginning"),
+    "UNTERMINATED": N_("The file ends too early"),
+}
+#: The segments of the envelope, by syntax, and the ends of the codes about them.
+_HEADERS = {"EDIFACT": ("UNA", "UNB", "UNG", "UNH"), "X12": ("ISA", "GS", "ST")}
+_HEADER_ENDS = {
+    "": N_("The beginning of the envelope is unusable"),
+    "_DUPLICATE": N_("A reference of the envelope is there twice"),
+    "_LENGTH": N_("The beginning of the envelope is unusable"),
+    "_MISSING": N_("The beginning of the envelope is missing"),
+    "_SYNTAX": N_("The beginning of the envelope is unusable"),
+    "_VALUE": N_("The beginning of the envelope is unusable"),
+}
+_TRAILERS = {"EDIFACT": ("UNT", "UNE", "UNZ"), "X12": ("SE", "GE", "IEA")}
+_TRAILER_ENDS = {
+    "_COUNT": N_("A wrong count at the end"),
+    "_MISSING": N_("The end of the envelope is missing"),
+    "_REFERENCE": N_("The reference at the end differs from the beginning"),
+}
+WORDS |= {f"{syntax}_{end}": said for syntax in _HEADERS for end, said in _EDI.items()}
+for _segments, _ends in ((_HEADERS, _HEADER_ENDS), (_TRAILERS, _TRAILER_ENDS)):
+    WORDS |= {
+        f"{syntax}_{tag}{end}": said
+        for syntax, tags in _segments.items()
+        for tag in tags
+        for end, said in _ends.items()
+    }
 
 
 def words(code: str) -> str:
