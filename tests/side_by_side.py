@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Name of the group of tests that share a started Airflow, and what the names of their files have in them.
 AIRFLOW = "airflow"
+#: The folder of the tests that start nothing, or little.
+UNIT = "unit"
 
 
 def group_of(file: str) -> str:
@@ -34,8 +36,11 @@ def may_share_airflow(item: pytest.Item) -> bool:
 
 
 def in_a_row(items: list[pytest.Item]) -> None:
-    """Put the tests of files that share a running Airflow before the others."""
-    items.sort(key=lambda item: not may_share_airflow(item))
+    """Put the tests of files that share a running Airflow before the others, and those without servers behind them.
+
+    So the files that are dealt out last are short ones, and no process works on alone for long.
+    """
+    items.sort(key=lambda item: (not may_share_airflow(item), UNIT in item.path.parts))
 
 
 @pytest.hookimpl(optionalhook=True)
