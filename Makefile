@@ -27,9 +27,10 @@ run: $(READY) ## Start everything, run the main job on the samples, stay up unti
 test-tools: $(READY)
 	@$(BIN)/python -m orderhub.services.test_peers
 
-# TESTS=<folders, files> runs some of them; WORKERS=0 runs them in this one process.
-WORKERS ?= 2
-test: $(READY) test-tools ## Set up what the tests need and run all of them, two files at a time
+# TESTS=<folders, files> runs some of them; WORKERS=0 runs them in this one process. One more than the usual two cores, for
+# tests wait for servers too.
+WORKERS ?= 3
+test: $(READY) test-tools ## Set up what the tests need and run all of them, three files at a time
 	@exec $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 bench: $(READY) ## Measure against the peers; writes benchmarks/results.json

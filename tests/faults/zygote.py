@@ -8,6 +8,7 @@ workers. A worker runs ``orderhub.services.worker`` exactly as ``python -m`` wou
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ def main() -> None:
 
     settings = get_settings()
     compiled_suite(settings.path("schemas_folder") / "expectations" / "purchase_order_core.json")
+    # else the first collection of every worker copies all that was imported
+    gc.freeze()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     alive: set[int] = set()
