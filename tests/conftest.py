@@ -29,6 +29,7 @@ import pytest
 import redis
 from peers import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - pytest finds its hooks here
 from psycopg import sql
+from servers.free_ports import free_port
 from shared_stack import SHARED_STACK, SharedStack, pytest_runtest_teardown  # noqa: F401 - as above
 from short_folders import short_folder
 from side_by_side import in_a_row, pytest_runtest_protocol, pytest_xdist_make_scheduler  # noqa: F401 - as above
@@ -36,7 +37,7 @@ from side_by_side import in_a_row, pytest_runtest_protocol, pytest_xdist_make_sc
 import connectors  # noqa: F401 - first, for the folder tests/unit/connectors has its name
 from orderhub.ledger import migrate
 from orderhub.services import folder as data_folders
-from orderhub.services import leftovers, ports
+from orderhub.services import leftovers
 from orderhub.services.endpoints import Endpoints
 from orderhub.services.settings import Settings, load_settings
 from orderhub.services.stack import Stack
@@ -187,7 +188,7 @@ def prepared(project_data: data_folders.DataFolder) -> Path:
         if not (folder / "complete").exists():
             for old in cache.glob("prepared-*"):
                 shutil.rmtree(old)
-            settings = stack_settings(folder, project_data, airflow_port=ports.any_free())
+            settings = stack_settings(folder, project_data, airflow_port=free_port())
             with Stack(settings, parts=frozenset({"postgres", "erp", "airflow-tables"})):
                 pass
             (folder / "complete").touch()
@@ -209,7 +210,7 @@ def copied_stack(
         # flow files and mappings of its own, so that a test may add and break some
         own = {name: Path(shutil.copytree(PROJECT / name, folder / name)) for name in ("flows", "mappings")}
         settings = {f"{name}_folder": path for name, path in own.items()} | settings
-        port = ports.any_free() if "airflow" in parts else None
+        port = free_port() if "airflow" in parts else None
         with Stack(stack_settings(folder, cache, airflow_port=port, **settings), parts=parts) as stack:
             yield stack
 

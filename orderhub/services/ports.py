@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -12,6 +15,11 @@ from orderhub.errors import ServiceError
 _LOOPBACK = "127.0.0.1"
 #: So many ports from the usual one on are tried before any is taken.
 _NEXT = 20
+#: What Linux gives to connections that go out, and to listeners that ask for any port; other systems' begins at 49152.
+_GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_FIRST, _LAST = 10240, 65535
+#: Fewer ports than these are not worth choosing among.
+_ENOUGH = 1000
 
 
 def is_free(port: int, host: str = _LOOPBACK) -> bool:
@@ -27,11 +35,27 @@ def is_free(port: int, host: str = _LOOPBACK) -> bool:
 
 
 def any_free(host: str = _LOOPBACK) -> int:
-    """A port that the system gives."""
+    """A port on which nobody listens, outside of those that the system gives to connections that go out: so nobody comes by
+    it by chance between this choice and the moment its server listens, or while that server is started again.
+    """
+    own = own_range()
+    for _ in range(_NEXT if own else 0):
+        if is_free(port := random.SystemRandom().choice(own), host):
+            return port
     with socket.socket(_family(host)) as probe:
         probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        given: int = probe.getsockname()[1]
+        return given
+
+
+def own_range(given_out: Path = _GIVEN_OUT) -> range:
+    """The ports that the system gives to nobody by itself; empty where hardly any are left."""
+    low, high = 32768, 60999
+    with suppress(OSError, ValueError):
+        low, high = map(int, given_out.read_text(encoding="ascii").split())
+    below, above = range(_FIRST, low), range(high + 1, _LAST + 1)
+    best = below if len(below) >= _ENOUGH else above
+    return best if len(best) >= _ENOUGH else range(0)
 
 
 def _family(host: str) -> socket.AddressFamily:

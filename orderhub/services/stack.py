@@ -37,6 +37,8 @@ from orderhub.services.tryton import install as erp_install
 #: without starting Airflow.
 PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "airflow", "intake"})
 _HEALTH_SECONDS = 600
+#: A start whose port somebody else took meanwhile begins again on another, so often in all.
+_STARTS = 3
 _BEGUN = "tryton: initialisation begun"
 
 
@@ -119,26 +121,23 @@ class Stack:
 
         :raises ServiceError: something is missing, taken or failed; everything that was started is stopped again.
         """
-        settings = self.settings
-        self.folder = data_folders.prepare(settings)
+        self.folder = data_folders.prepare(self.settings)
         self._take_lock()
         try:
             if ended := leftovers.sweep(self.folder.path):
                 self._report.note(f"Ended {ended} processes that an earlier start had left behind.")
-            held = self._secrets = secret_store.ensure(self.folder.path)
-            self._ports = ports = self._choose_ports()
-            self._endpoints = addresses.build(settings, self.folder, held, ports)
-            programs = catalogue.build(settings, self.folder, held, ports, self._endpoints)
-            # partners' files are nobody else's; a folder that an operator made keeps the rights he gave it
-            self._endpoints.inbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._endpoints.outbox_folder is not None:
-                self._endpoints.outbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if ports.airflow:
-                airflow_parts.write_passwords(self.folder, self._endpoints)
-            addresses.write_ports(self.folder.run, ports)
-            environment = dict(os.environ) | {leftovers.MARK: str(self.folder.path.resolve())}
-            self._supervisor = Supervisor(self.folder, programs, environment)
-            self._start_parts()
+            for more in reversed(range(_STARTS)):
+                try:
+                    self._start_on(self._choose_ports())
+                    break
+                except ServiceError:
+                    self._stop_programs()
+                    if not more or not (lost := self._lost_port()):
+                        raise
+                    self._report.note(
+                        f"Port {lost} was taken by {free_ports.holder(lost)} meanwhile: starting on others."
+                    )
+                    self._chosen.close()
         except OSError as error:
             self.stop()
             raise ServiceError(
@@ -148,22 +147,50 @@ class Stack:
         except BaseException:
             self.stop()
             raise
-        return self._endpoints
+        return self.endpoints
+
+    def _start_on(self, ports: addresses.Ports) -> None:
+        settings = self.settings
+        held = self._secrets = secret_store.ensure(self.folder.path)
+        self._ports = ports
+        self._endpoints = addresses.build(settings, self.folder, held, ports)
+        programs = catalogue.build(settings, self.folder, held, ports, self._endpoints)
+        # partners' files are nobody else's; a folder that an operator made keeps the rights he gave it
+        self._endpoints.inbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._endpoints.outbox_folder is not None:
+            self._endpoints.outbox_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if ports.airflow:
+            airflow_parts.write_passwords(self.folder, self._endpoints)
+        addresses.write_ports(self.folder.run, ports)
+        environment = dict(os.environ) | {leftovers.MARK: str(self.folder.path.resolve())}
+        self._supervisor = Supervisor(self.folder, programs, environment)
+        self._start_parts()
+
+    def _lost_port(self) -> int:
+        """A port that somebody took between its choice and its use, looked for when our own programs have ended; 0: none."""
+        ports, host = self._ports, self.settings.airflow_host
+        for port in (ports.postgres, ports.valkey, ports.erp):
+            if port and not free_ports.is_free(port):
+                return port
+        return ports.airflow if ports.airflow and not free_ports.is_free(ports.airflow, host) else 0
 
     def stop(self) -> None:
         """Stop everything; returns when nothing is left. May be called twice."""
-        supervisor, self._supervisor = self._supervisor, None
         try:
-            if supervisor is not None:
-                supervisor.stop()
-            elif self._lock is not None:
-                # stopped while the supervisor was being started: it is nobody's yet
-                leftovers.sweep(self.folder.path)
+            self._stop_programs()
         finally:
             self._chosen.close()
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
+
+    def _stop_programs(self) -> None:
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.stop()
+        elif self._lock is not None:
+            # stopped while the supervisor was being started: it is nobody's yet
+            leftovers.sweep(self.folder.path)
 
     def check_programs(self) -> list[str]:
         """Names of programs that were kept running and have given up; empty when all is well.
@@ -243,7 +270,7 @@ class Stack:
                     branch.result()
             except BaseException:
                 # the other branches wait for programs; without a supervisor they end at once
-                self.stop()
+                self._stop_programs()
                 raise
         if "intake" in self.parts:
             with self._step("Intake"):
@@ -334,7 +361,7 @@ class Stack:
             self._check_that_it_is_our_airflow()
 
     def _check_that_it_is_our_airflow(self) -> None:
-        """Between the choice of the port and its use another program may have taken it, even another hub."""
+        """Between the choice of the port and its use another hub may have taken it, whose Airflow looks just like ours."""
         port = self._ports.airflow
         try:
             airflow_parts.access_token(self.endpoints)
@@ -342,7 +369,7 @@ class Stack:
             raise ServiceError(
                 f"At port {port} {free_ports.holder(port)} answers, which refuses the hub's sign-in "
                 f"({error.response.status_code}).",
-                todo="Start again: another port will be chosen. Or set ORDERHUB_AIRFLOW_PORT.",
+                todo="Start again, or set ORDERHUB_AIRFLOW_PORT.",
             ) from error
 
     def _install_erp(self) -> None:

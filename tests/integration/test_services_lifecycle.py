@@ -35,12 +35,23 @@ ELSEWHERE = {
     "ORDERHUB_AIRFLOW_URL": "http://127.0.0.1:1",
     "ORDERHUB_AIRFLOW_PASSWORD": "unused",
 }
+#: ``orderhub up`` that takes PostgreSQL's port for free once though somebody listens there: the moment between a choice and
+#: its use, made long.
+CHOOSES_FIRST = """
+import os
+from orderhub.services import ports, up
+
+looked, taken = ports.any_free, int(os.environ.pop("TAKEN_PORT"))
+chosen = [taken]
+ports.any_free = lambda *a: chosen.pop() if chosen else looked(*a)
+raise SystemExit(up.main())
+"""
 
 
 class Front:
     """A running ``orderhub up``."""
 
-    def __init__(self, data_folder: Path, **more: str) -> None:
+    def __init__(self, data_folder: Path, *, program: str = "", **more: str) -> None:
         self.data_folder = data_folder
         self.log = data_folder / "front.log"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORDERHUB_")}
@@ -51,7 +62,7 @@ class Front:
         environment |= more
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "orderhub.services.up"],
+                [sys.executable, *(("-c", program) if program else ("-m", "orderhub.services.up"))],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={k: v for k, v in environment.items() if v},
@@ -171,6 +182,19 @@ def test_a_taken_port_is_named_with_its_holder(data_folder: Path) -> None:
     assert f"Port {port}, set for Airflow, is taken by" in front.said()
     assert f"(process {os.getpid()})" in front.said()
     assert front.left() == []
+
+
+def test_a_port_that_is_lost_before_its_server_listens_is_replaced(data_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        lost = taken.getsockname()[1]
+        front = Front(data_folder, program=CHOOSES_FIRST, TAKEN_PORT=str(lost))
+        front.wait_until_up()
+        assert f"Port {lost} was taken by" in front.said()
+        assert f"(process {os.getpid()})" in front.said()
+        front.process.send_signal(signal.SIGINT)
+        assert front.process.wait(STOP_SECONDS) == 0
+    assert front.left() == []
+    assert str(lost) not in (data_folder / "run" / "endpoints.json").read_text(encoding="utf-8")
 
 
 def test_data_secrets_and_ports_stay_between_starts(data_folder: Path) -> None:

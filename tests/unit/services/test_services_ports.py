@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,18 @@ def test_a_port_that_was_set_is_taken_or_refused(usual: int) -> None:
                 pick(chosen, wanted=taken)
     finally:
         chosen.close()
+
+
+def test_a_port_is_chosen_that_the_system_gives_nobody_by_itself(tmp_path: Path) -> None:
+    given_out = tmp_path / "ip_local_port_range"
+    for text, expected in [
+        ("32768\t60999\n", range(10240, 32768)),
+        ("10000 60999", range(61000, 65536)),
+        ("1024 65535", range(0)),
+        ("", range(10240, 32768)),
+    ]:
+        given_out.write_text(text, encoding="ascii")
+        assert ports.own_range(given_out) == expected
+    assert ports.own_range(tmp_path / "absent") == range(10240, 32768)
+    own = ports.own_range()
+    assert not own or all(ports.any_free() in own for _ in range(50))
