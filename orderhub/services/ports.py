@@ -64,15 +64,32 @@ def _family(host: str) -> socket.AddressFamily:
 
 def holder(port: int) -> str:
     """Who listens on ``port``, as ``name (process 123)``, or "another process" where that cannot be seen."""
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid is None:
-                    break
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        return "another process"
+    for pid in _listeners(port):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if pid is not None:
+                return f"{psutil.Process(pid).name()} (process {pid})"
     return "another process"
+
+
+def is_others(port: int, above: int) -> bool:
+    """Whether somebody listens on ``port`` who is no process below the process ``above``; no, where that cannot be seen."""
+    listeners = _listeners(port)
+    if not listeners:
+        return False
+    try:
+        ours = {process.pid for process in psutil.Process(above).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return False
+    return listeners.isdisjoint(ours)
+
+
+def _listeners(port: int) -> set[int | None]:
+    """Process ids; ``None`` for a process of another user."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS tells the administrator alone
+        return set()
+    return {c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port}
 
 
 class Chosen:

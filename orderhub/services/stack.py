@@ -39,6 +39,8 @@ PARTS = frozenset({"postgres", "valkey", "ledger", "erp", "airflow-tables", "air
 _HEALTH_SECONDS = 600
 #: A start whose port somebody else took meanwhile begins again on another, so often in all.
 _STARTS = 3
+#: Between two looks at who listens on the port of a program that is waited for.
+_LOOK_SECONDS = 2.0
 _BEGUN = "tryton: initialisation begun"
 
 
@@ -284,12 +286,29 @@ class Stack:
         yield
         self._report.done(text)
 
-    def _wait(self, program: str | None, healthy: Callable[[], bool], what: str, pause: float = 0.1) -> None:
+    def _wait(
+        self,
+        program: str | None,
+        healthy: Callable[[], bool],
+        what: str,
+        *,
+        port: int = 0,
+        pause: float = 0.1,
+    ) -> None:
         end = time.monotonic() + _HEALTH_SECONDS
+        look = time.monotonic() + _LOOK_SECONDS
         while not healthy():
             supervisor = self.supervisor
             if not supervisor.alive():
                 raise ServiceError("The supervisor has ended.", todo="Start again.")
+            if port and time.monotonic() > look:
+                # a program that cannot listen may be started again and again for as long as we wait
+                if free_ports.is_others(port, supervisor.pid):
+                    raise ServiceError(
+                        f"{what}: port {port} was taken by {free_ports.holder(port)} before it could listen.",
+                        todo="Start again.",
+                    )
+                look = time.monotonic() + _LOOK_SECONDS
             if program is not None and supervisor.state(program)[0] == "FATAL":
                 raise ServiceError(
                     f"{what} ends again and again:\n{supervisor.log_tail(program)}\n",
@@ -318,7 +337,7 @@ class Stack:
         with self._step("PostgreSQL"):
             self.supervisor.start("postgres")
             dsn = postgres.superuser_dsn(self._held(), port)
-            self._wait("postgres", lambda: postgres.answers(dsn), "PostgreSQL")
+            self._wait("postgres", lambda: postgres.answers(dsn), "PostgreSQL", port=port)
             postgres.ensure_databases(self._held(), port)
 
     def _start_valkey(self) -> None:
@@ -326,7 +345,9 @@ class Stack:
             return
         with self._step("Valkey"):
             self.supervisor.start("valkey")
-            self._wait("valkey", lambda: valkey.answers(self.endpoints.valkey_url), "Valkey")
+            self._wait(
+                "valkey", lambda: valkey.answers(self.endpoints.valkey_url), "Valkey", port=self._ports.valkey
+            )
 
     def _migrate_ledger(self) -> None:
         if "ledger" not in self.parts:
@@ -356,6 +377,7 @@ class Stack:
                 "api-server",
                 lambda: not airflow_parts.unhealthy(f"http://127.0.0.1:{self._ports.airflow}"),
                 "Airflow",
+                port=self._ports.airflow,
                 pause=0.5,
             )
             self._check_that_it_is_our_airflow()
@@ -397,7 +419,9 @@ class Stack:
             _note_on_database(url, tables)
         with self._step("ERP: server"):
             self.supervisor.start("erp")
-            self._wait("erp", lambda: erp_health.answers(self.endpoints.erp_url), "The ERP")
+            self._wait(
+                "erp", lambda: erp_health.answers(self.endpoints.erp_url), "The ERP", port=self._ports.erp
+            )
             self.supervisor.start("erp-worker")
         if note != full:
             with self._step("ERP: company, accounts, master data"):

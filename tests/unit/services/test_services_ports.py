@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,3 +77,21 @@ def test_a_port_is_chosen_that_the_system_gives_nobody_by_itself(tmp_path: Path)
     assert ports.own_range(tmp_path / "absent") == range(10240, 32768)
     own = ports.own_range()
     assert not own or all(ports.any_free() in own for _ in range(50))
+
+
+def test_a_port_of_somebody_else_is_told_from_ones_own(usual: int) -> None:
+    listens = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", listens], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as below,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as aside,
+    ):
+        assert below.stdout is not None
+        port = int(below.stdout.readline())
+        assert not ports.is_others(port, os.getpid())
+        assert ports.is_others(port, aside.pid)
+        assert f"(process {below.pid})" in ports.holder(port)
+        assert not ports.is_others(usual, aside.pid)  # nobody listens there
+        for each in (below, aside):
+            each.kill()
